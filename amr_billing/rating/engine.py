@@ -1,0 +1,223 @@
+"""From spans and price versions to priced pieces."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from .errors import MissingPrice, OverlappingPrices
+from .readings import Curve
+from .tariff import TIME_REGISTERS, Price, split_blocks
+from .values import CENT, ZERO, Piece, Reading, Span, money
+
+
+def rate(
+    spans: Sequence[Span],
+    prices: Sequence[Price],
+    *,
+    used: Decimal = ZERO,
+    scale: Decimal = Decimal(1),
+    rounding: Decimal = CENT,
+) -> list[Piece]:
+    """Price the consumption of one agreement over one bill.
+
+    Every span is cut where the price changes and every part is priced by the version in
+    force. Money is rounded once, at the piece. Surcharges per bill and the minimum follow
+    the version in force at the end, and the minimum looks at energy only.
+
+    :param spans: the meters in the order in which they were installed.
+    :param used: units already priced in the same period (position in the steps).
+    :param scale: periods the bill stands for; multiplies the steps.
+    :param rounding: the currency's smallest step.
+    :raise RatingError: one of :mod:`.errors`; then nothing is priced at all.
+    """
+    if not spans:
+        return []
+    prices = _checked(prices)
+    pieces = []
+    segments = [segment for span in spans for segment in _segments(span, prices)]
+    for segment in segments:
+        energy = list(_energy(segment, used, scale, rounding))
+        consumption = sum((piece.consumption for piece in energy), ZERO)
+        used += consumption
+        pieces += energy
+        pieces += _unit_surcharges(segment, energy, consumption, rounding)
+    pieces += _once_per_bill(segments, pieces, rounding)
+    return pieces
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """Part of a span in which one price version is in force."""
+
+    span: Span
+    price: Price
+    start: datetime
+    end: datetime
+
+
+def _checked(prices: Sequence[Price]) -> list[Price]:
+    ordered = sorted(prices, key=lambda price: price.start or datetime.min)
+    for price in ordered:
+        price.check()
+    for before, after in zip(ordered, ordered[1:], strict=False):
+        if before.end is None or after.start is None or before.end > after.start:
+            raise OverlappingPrices(before.key, after.key)
+    return ordered
+
+
+def _segments(span: Span, prices: list[Price]) -> Iterator[_Segment]:
+    edges = {span.start, span.end}
+    edges.update(
+        edge
+        for price in prices
+        for edge in (price.start, price.end)
+        if edge and span.start < edge < span.end
+    )
+    ordered = sorted(edges)
+    for start, end in zip(ordered, ordered[1:], strict=False):
+        price = next((price for price in prices if price.covers(start)), None)
+        if price is None:
+            raise MissingPrice(start)
+        yield _Segment(span, price, start, end)
+
+
+def _energy(
+    segment: _Segment, used: Decimal, scale: Decimal, rounding: Decimal
+) -> Iterator[Piece]:
+    price, registers = segment.price, segment.price.priced_registers()
+    if not registers or (price.method == "flat" and price.price is None):
+        raise MissingPrice(segment.start)
+    for register in registers:
+        curve = Curve(segment.span, register)
+        start, end = curve.at(segment.start), curve.at(segment.end)
+        consumption = curve.consumption(start, end)
+        for component, units, unit_price in _priced(
+            segment, register, used, consumption, scale
+        ):
+            yield _piece(
+                segment,
+                curve,
+                start,
+                end,
+                component=component,
+                consumption=units,
+                unit_price=unit_price,
+                amount=money(units * unit_price, rounding),
+            )
+    _refuse_unpriced(segment, registers)
+
+
+def _priced(segment, register, used, consumption, scale):
+    """(component, units, price) of one register's consumption in a segment."""
+    price = segment.price
+    if price.method == "tou":
+        return [(register, consumption, price.registers[register])]
+    if price.method == "step":
+        return [
+            (f"{register}/{number}", units, unit_price)
+            for number, units, unit_price in split_blocks(
+                price, used, consumption, scale, segment.start
+            )
+        ]
+    return [(register, consumption, price.price)]
+
+
+def _refuse_unpriced(segment: _Segment, registers: tuple[str, ...]) -> None:
+    """A time-of-use tariff must price every register that counted something."""
+    if "total" in registers:
+        return
+    for register in TIME_REGISTERS:
+        if register in registers or not segment.span.readings.get(register):
+            continue
+        curve = Curve(segment.span, register)
+        if curve.consumption(curve.at(segment.start), curve.at(segment.end)):
+            raise MissingPrice(segment.start, register)
+
+
+def _piece(
+    segment: _Segment,
+    curve: Curve,
+    start: Reading,
+    end: Reading,
+    *,
+    component: str,
+    consumption: Decimal,
+    unit_price: Decimal,
+    amount: Decimal,
+) -> Piece:
+    return Piece(
+        kind="energy",
+        component=component,
+        meter=segment.span.meter,
+        price=segment.price.key,
+        start=segment.start,
+        end=segment.end,
+        start_index=curve.dial(start.index),
+        end_index=curve.dial(end.index),
+        factor=segment.span.factor,
+        consumption=consumption,
+        quantity=consumption,
+        unit_price=unit_price,
+        amount=amount,
+        estimated=start.estimated or end.estimated,
+    )
+
+
+def _unit_surcharges(
+    segment: _Segment, energy: list[Piece], consumption: Decimal, rounding: Decimal
+) -> Iterator[Piece]:
+    for surcharge in segment.price.surcharges:
+        if surcharge.kind != "per_unit":
+            continue
+        yield Piece(
+            kind="surcharge",
+            component=f"surcharge/{surcharge.key}",
+            meter=segment.span.meter,
+            price=segment.price.key,
+            start=segment.start,
+            end=segment.end,
+            start_index=ZERO,
+            end_index=ZERO,
+            factor=segment.span.factor,
+            consumption=ZERO,
+            quantity=consumption,
+            unit_price=surcharge.amount,
+            amount=money(consumption * surcharge.amount, rounding),
+            estimated=any(piece.estimated for piece in energy),
+            surcharge=surcharge.key,
+        )
+
+
+def _once_per_bill(
+    segments: list[_Segment], pieces: list[Piece], rounding: Decimal
+) -> Iterator[Piece]:
+    first, last = segments[0], segments[-1]
+    price = last.price
+
+    def piece(kind, component, amount, surcharge=None):
+        return Piece(
+            kind=kind,
+            component=component,
+            meter=last.span.meter,
+            price=price.key,
+            start=first.start,
+            end=last.end,
+            start_index=ZERO,
+            end_index=ZERO,
+            factor=last.span.factor,
+            consumption=ZERO,
+            quantity=Decimal(1),
+            unit_price=amount,
+            amount=money(amount, rounding),
+            surcharge=surcharge,
+        )
+
+    for surcharge in price.surcharges:
+        if surcharge.kind == "per_bill":
+            component = f"surcharge/{surcharge.key}"
+            yield piece("surcharge", component, surcharge.amount, surcharge.key)
+    energy = sum((p.amount for p in pieces if p.kind == "energy"), ZERO)
+    missing = money(price.minimum, rounding) - energy
+    if missing > 0:
+        yield piece("minimum", "minimum", missing)
