@@ -1,0 +1,16 @@
+from odoo.http import request
+
+from odoo.addons.account.controllers.portal import PortalAccount
+
+
+class EnergyBill(PortalAccount):
+    """Bills tell how each amount came about."""
+
+    def _invoice_get_page_view_values(self, invoice, access_token, **kwargs):
+        values = super()._invoice_get_page_view_values(invoice, access_token, **kwargs)
+        # access to the invoice is checked, and its charges are the invoice itemised
+        charges = request.env["amr.charge"].sudo().search(
+            [("move_id", "=", invoice.id)], order="agreement_id, start_at, id"
+        )
+        values["amr_meters"] = charges._get_portal_meters()
+        return values

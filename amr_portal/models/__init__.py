@@ -1,0 +1,1 @@
+from . import amr_account, amr_agreement, amr_charge, amr_vend

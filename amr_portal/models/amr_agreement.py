@@ -1,0 +1,192 @@
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import fields, models
+from odoo.tools import SQL, format_date
+
+from odoo.addons.amr_base.tools import dec
+
+from ..tools import bar_chart
+
+DAYS = 30
+MONTHS = 12
+
+
+class AmrAgreement(models.Model):
+    """What the resident sees of one agreement: its meter, index, price and usage."""
+
+    _inherit = "amr.agreement"
+
+    def _get_portal_values(self):
+        """Return what a resident sees of this agreement, as plain values.
+
+        To be called in sudo mode once access to the agreement is checked. A meter
+        outlives an agreement: what it showed before and after is somebody else's.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        active = self.state == "active"
+        meter = self.meter_id if active else self.env["amr.meter"]
+        has_index = meter.latest_at and meter.latest_at >= self.date_from
+        return {
+            "id": self.id,
+            "utility": self.utility_id.name,
+            "utility_code": self.utility_id.code,
+            "icon": self.utility_id.icon or "fa-tachometer",
+            "uom": self.utility_id.uom_name,
+            "place": self.room_id.display_name or self.point_id.name,
+            "meter": meter.number,
+            "index": dec(meter.latest_index) if has_index else None,
+            "index_at": meter.latest_at if has_index else None,
+            "cut": meter.relay_state == "open",
+            "silent": bool(meter.comm_fault_since),
+            "prepaid": self.payment_mode == "prepaid",
+            "can_recharge": active and self.payment_mode == "prepaid",
+            "tariff": self.tariff_id.name,
+            "price": self._get_portal_price(),
+            "ended": self._local_day(self.date_to) if self.state == "ended" else None,
+        }
+
+    def _get_portal_price(self):
+        """Return today's price of one unit, or None where there is not just one.
+
+        Surcharges on every unit are part of what a resident pays for it.
+
+        :rtype: Decimal
+        """
+        today = self._local_day(fields.Datetime.now())
+        version = self.tariff_id._version_at(today)
+        if version.method != "flat":
+            return None
+        surcharges = version.surcharge_ids.filtered(lambda s: s.kind == "per_unit")
+        return dec(version.price, 6) + sum(
+            (dec(surcharge.amount, 6) for surcharge in surcharges), Decimal(0)
+        )
+
+    def _local_day(self, moment):
+        return self.community_id._local_date(moment)
+
+    # === USAGE === #
+
+    def _get_usage_charts(self):
+        """Return the charts of the last days and months of every agreement.
+
+        :return: ``{agreement_id: {"days": Chart, "months": Chart}}``
+        """
+        charts = {}
+        for community, agreements in self.grouped("community_id").items():
+            today = community._local_date(fields.Datetime.now())
+            first_day = today - timedelta(days=DAYS)
+            first_month = today.replace(day=1) - relativedelta(months=MONTHS - 1)
+            pieces = agreements._get_usage_pieces(
+                min(first_day, first_month), today + timedelta(days=1)
+            )
+            for agreement in agreements:
+                charts[agreement.id] = {
+                    "days": self._get_day_chart(pieces[agreement.id], first_day, today),
+                    "months": self._get_month_chart(
+                        pieces[agreement.id], first_month, today
+                    ),
+                }
+        return charts
+
+    def _get_usage_pieces(self, first, last):
+        """Return consumption between consecutive index readings at midnight.
+
+        Only what lies within both the agreement and an installation of its meter is
+        seen, so neither a former nor a later resident's usage is.
+
+        :param date first: first local day
+        :param date last: local day after the last
+        :return: ``{agreement_id: [(day, next_day, Decimal consumption), …]}``
+        """
+        pieces = defaultdict(list)
+        if not self:
+            return pieces
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH span AS (
+                    SELECT a.id AS agreement_id, i.meter_id, m.factor, c.tz,
+                           GREATEST(a.date_from, i.date_from) AS since,
+                           LEAST(COALESCE(a.date_to, 'infinity'),
+                                 COALESCE(i.date_to, 'infinity')) AS till
+                      FROM amr_agreement a
+                      JOIN amr_community c ON c.id = a.community_id
+                      JOIN amr_installation i ON i.point_id = a.point_id
+                       AND tsrange(i.date_from, i.date_to)
+                           && tsrange(a.date_from, a.date_to)
+                      JOIN amr_meter m ON m.id = i.meter_id
+                     WHERE a.id = ANY(%(ids)s)
+                ), freeze AS (
+                    SELECT DISTINCT ON (s.agreement_id, s.meter_id, day)
+                           s.agreement_id, s.meter_id, s.factor, r.index,
+                           (r.read_at AT TIME ZONE 'UTC' AT TIME ZONE s.tz)::date AS day
+                      FROM span s
+                      JOIN amr_reading r ON r.meter_id = s.meter_id
+                       AND r.read_at BETWEEN s.since AND s.till
+                     WHERE r.kind IN ('daily', 'monthly') AND r.register = 'total'
+                       AND r.superseded_by_id IS NULL AND r.quality <> 'suspect'
+                       AND r.read_at >= %(first)s::date - INTERVAL '1 day'
+                       AND r.read_at < %(last)s::date + INTERVAL '1 day'
+                     ORDER BY s.agreement_id, s.meter_id, day, r.kind
+                ), pair AS (
+                    SELECT agreement_id, day, LEAD(day) OVER w AS next_day,
+                           (LEAD(index) OVER w - index) * factor AS consumption
+                      FROM freeze
+                    WINDOW w AS (PARTITION BY agreement_id, meter_id ORDER BY day)
+                )
+                SELECT agreement_id, day, next_day, consumption::text
+                  FROM pair
+                 WHERE consumption >= 0 AND next_day > %(first)s AND day < %(last)s
+                 ORDER BY agreement_id, day
+                """,
+                ids=list(self.ids),
+                first=first,
+                last=last,
+            )
+        )
+        for agreement_id, day, next_day, consumption in rows:
+            pieces[agreement_id].append((day, next_day, dec(consumption)))
+        return pieces
+
+    def _get_day_chart(self, pieces, first, today):
+        """Return the chart of single days; a day not read at both ends is unknown."""
+        by_day = defaultdict(Decimal)
+        for day, next_day, consumption in pieces:
+            if (next_day - day).days == 1:
+                by_day[day] += consumption
+        days = [first + timedelta(days=offset) for offset in range(DAYS)]
+        return bar_chart(
+            [
+                (f"{day.month}/{day.day}", format_date(self.env, day), by_day.get(day))
+                for day in days
+                if day < today
+            ]
+        )
+
+    def _get_month_chart(self, pieces, first, today):
+        """Return the chart of months; days not read share their piece evenly."""
+        by_month = defaultdict(Decimal)
+        for day, next_day, consumption in pieces:
+            length = (next_day - day).days
+            for offset in range(length):
+                month = (day + timedelta(days=offset)).replace(day=1)
+                by_month[month] += consumption / length
+        months = [first + relativedelta(months=offset) for offset in range(MONTHS)]
+        points = []
+        for month in months:
+            value = by_month.get(month)
+            points.append(
+                (
+                    format_date(self.env, month, date_format="MMM"),
+                    format_date(self.env, month, date_format="MMMM y"),
+                    None if value is None else dec(value),
+                )
+            )
+        return bar_chart(points, max_labels=MONTHS)

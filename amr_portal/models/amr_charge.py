@@ -1,0 +1,56 @@
+from odoo import models
+
+from odoo.addons.amr_base.tools import dec
+
+
+class AmrCharge(models.Model):
+    """What the resident sees of the charges behind a bill."""
+
+    _inherit = "amr.charge"
+
+    def _get_portal_meters(self):
+        """Return these charges by meter, as plain values that explain a bill.
+
+        To be called in sudo mode with the charges of a bill the visitor may see.
+
+        :rtype: list of dict
+        """
+        meters = []
+        for (agreement, meter), charges in self.grouped(
+            lambda charge: (charge.agreement_id, charge.meter_id)
+        ).items():
+            measured = charges.filtered(lambda c: c.end_index or c.consumption)
+            meters.append(
+                {
+                    "utility": agreement.utility_id.name,
+                    "utility_code": agreement.utility_id.code,
+                    "icon": agreement.utility_id.icon or "fa-tachometer",
+                    "uom": agreement.utility_id.uom_name,
+                    "place": agreement.room_id.display_name
+                    or agreement.point_id.name,
+                    "meter": meter.number,
+                    "estimated": any(charges.mapped("estimated")),
+                    "lines": [charge._get_portal_line() for charge in charges],
+                    "amount": sum(dec(charge.amount, 2) for charge in charges),
+                    "measured": bool(measured),
+                }
+            )
+        return meters
+
+    def _get_portal_line(self):
+        """Return one charge as plain values: indexes, consumption, price, amount."""
+        self.ensure_one()
+        community = self.community_id
+        return {
+            "label": self.explanation or self.display_name,
+            "first": community._local_date(self.start_at),
+            "last": community._local_date(self.end_at),
+            "start_index": dec(self.start_index),
+            "end_index": dec(self.end_index),
+            "factor": dec(self.factor, 6),
+            "quantity": dec(self.quantity),
+            "price": dec(self.unit_price, 6),
+            "amount": dec(self.amount, 2),
+            "estimated": self.estimated,
+            "fixed": self.component.startswith("surcharge"),
+        }
