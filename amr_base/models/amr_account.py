@@ -1,0 +1,97 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+
+class AmrAccount(models.Model):
+    """Customer account (户): who pays for one or more rooms (KTAMR manual 3.3)."""
+
+    _name = "amr.account"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _description = "Customer account"
+    _order = "number"
+    _rec_names_search = ["number", "partner_id.name", "partner_id.phone"]
+
+    number = fields.Char(
+        "Account number",
+        required=True,
+        copy=False,
+        readonly=False,
+        default=lambda self: self.env._("New"),
+        help="Digits only; given by the sequence when left as it is.",
+    )
+    partner_id = fields.Many2one(
+        "res.partner", "Customer", required=True, tracking=True, index=True
+    )
+    name = fields.Char(related="partner_id.name", string="Customer name")
+    phone = fields.Char(related="partner_id.phone", readonly=False)
+    email = fields.Char(related="partner_id.email", readonly=False)
+    community_id = fields.Many2one(
+        "amr.community", required=True, index=True, ondelete="restrict"
+    )
+    company_id = fields.Many2one(
+        related="community_id.company_id", store=True, index=True
+    )
+    currency_id = fields.Many2one(related="company_id.currency_id")
+    room_ids = fields.One2many("amr.room", "account_id")
+    room_summary = fields.Char("Rooms in short", compute="_compute_room_summary")
+    state = fields.Selection(
+        [("active", "Active"), ("closed", "Closed")],
+        default="active",
+        required=True,
+        tracking=True,
+        copy=False,
+    )
+    user_id = fields.Many2one(related="community_id.user_id", string="Area manager")
+    note = fields.Html()
+    active = fields.Boolean(default=True)
+
+    _number_unique = models.Constraint(
+        "UNIQUE (company_id, number)", "This account number is taken already."
+    )
+
+    @api.depends("room_ids.display_name")
+    def _compute_room_summary(self):
+        for account in self:
+            account.room_summary = ", ".join(account.room_ids.mapped("display_name"))
+
+    @api.depends("number", "partner_id.name")
+    def _compute_display_name(self):
+        for account in self:
+            account.display_name = " ".join(
+                filter(None, (account.number, account.partner_id.name))
+            )
+
+    @api.constrains("number")
+    def _check_number(self):
+        for account in self:
+            if not (account.number.isascii() and account.number.isdigit()):
+                raise ValidationError(
+                    self.env._(
+                        "Account number “%(number)s” is not valid: use digits only.",
+                        number=account.number,
+                    )
+                )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            number = vals.get("number")
+            if not number or number == self.env._("New"):
+                vals["number"] = self.env["ir.sequence"].next_by_code("amr.account")
+        return super().create(vals_list)
+
+    def _get_closing_obstacles(self):
+        """Return sentences that say why this account cannot be closed (hook)."""
+        self.ensure_one()
+        return []
+
+    def action_close(self):
+        for account in self:
+            obstacles = account._get_closing_obstacles()
+            if obstacles:
+                raise UserError("\n".join(obstacles))
+        self.room_ids.account_id = False
+        self.state = "closed"
+
+    def action_reopen(self):
+        self.state = "active"

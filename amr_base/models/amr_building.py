@@ -1,0 +1,70 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+
+class AmrBuilding(models.Model):
+    """Building of a community; full code is 5 + 3 digits (KTAMR manual 3.2.1 B)."""
+
+    _name = "amr.building"
+    _inherit = "amr.estate.mixin"
+    _description = "Building"
+    _order = "full_code"
+
+    name = fields.Char(required=True)
+    code = fields.Char("Number", size=3, required=True, help="Three digits.")
+    full_code = fields.Char("Code", compute="_compute_full_code", store=True)
+    community_id = fields.Many2one(
+        "amr.community", required=True, index=True, ondelete="restrict"
+    )
+    company_id = fields.Many2one(
+        related="community_id.company_id", store=True, index=True
+    )
+    floors = fields.Integer()
+    room_ids = fields.One2many("amr.room", "building_id")
+    room_count = fields.Integer(compute="_compute_room_count")
+    note = fields.Text()
+    active = fields.Boolean(default=True)
+
+    _code_unique = models.Constraint(
+        "UNIQUE (community_id, code)",
+        "A building with this number exists already in the community.",
+    )
+
+    @api.depends("community_id.full_code", "code")
+    def _compute_full_code(self):
+        for building in self:
+            building.full_code = (building.community_id.full_code or "") + (
+                building.code or ""
+            )
+
+    @api.depends("room_ids")
+    def _compute_room_count(self):
+        counts = dict(
+            self.env["amr.room"]._read_group(
+                [("building_id", "in", self.ids)], ["building_id"], ["__count"]
+            )
+        )
+        for building in self:
+            building.room_count = counts.get(building, 0)
+
+    @api.depends("name", "community_id.name")
+    def _compute_display_name(self):
+        for building in self:
+            building.display_name = (
+                f"{building.community_id.name or ''} {building.name or ''}"
+            )
+
+    @api.constrains("code")
+    def _check_code(self):
+        for building in self:
+            code = building.code
+            if not (len(code) == 3 and code.isascii() and code.isdigit()):
+                raise ValidationError(
+                    self.env._(
+                        "Building number “%(code)s” is not valid: use three digits.",
+                        code=code,
+                    )
+                )
+
+    def _get_blocking_children(self):
+        return [(self.env._("rooms"), self.room_ids)]

@@ -1,0 +1,36 @@
+from odoo import fields, models
+
+REGISTERS = [
+    ("total", "Total"),
+    ("t1", "T1 peak"),
+    ("t2", "T2 high"),
+    ("t3", "T3 flat"),
+    ("t4", "T4 valley"),
+]
+
+
+class AmrTariffLine(models.Model):
+    """One price of a version: of a register (time of use) or from a quantity (step)."""
+
+    _name = "amr.tariff.line"
+    _description = "Tariff price"
+    _order = "version_id, register, quantity_from"
+
+    version_id = fields.Many2one(
+        "amr.tariff.version", required=True, index=True, ondelete="cascade"
+    )
+    company_id = fields.Many2one(related="version_id.company_id", store=True)
+    register = fields.Selection(REGISTERS, required=True, default="total")
+    quantity_from = fields.Float(
+        "From", digits="AMR Consumption", help="The step holds from this consumption."
+    )
+    price = fields.Float("Unit price", digits="AMR Unit Price", required=True)
+
+    _price_positive = models.Constraint(
+        "CHECK (price >= 0 AND quantity_from >= 0)",
+        "A price or a step's beginning may not be negative.",
+    )
+    _step_unique = models.Constraint(
+        "UNIQUE (version_id, register, quantity_from)",
+        "A register or step may be priced once in a version.",
+    )

@@ -1,0 +1,1 @@
+from . import test_estate, test_scope, test_tariff

@@ -1,0 +1,1 @@
+from .decimals import dec

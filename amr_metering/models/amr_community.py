@@ -1,0 +1,49 @@
+from odoo import fields, models
+
+
+class AmrCommunity(models.Model):
+    _inherit = "amr.community"
+
+    meter_count = fields.Integer(compute="_compute_meter_counts")
+    open_exception_count = fields.Integer(compute="_compute_meter_counts")
+
+    def _compute_meter_counts(self):
+        domain = [("community_id", "in", self.ids)]
+        meters = dict(
+            self.env["amr.meter"]._read_group(domain, ["community_id"], ["__count"])
+        )
+        exceptions = dict(
+            self.env["amr.exception"]._read_group(
+                [*domain, ("state", "=", "open")], ["community_id"], ["__count"]
+            )
+        )
+        for community in self:
+            community.meter_count = meters.get(community, 0)
+            community.open_exception_count = exceptions.get(community, 0)
+
+    def _get_blocking_children(self):
+        return [
+            *super()._get_blocking_children(),
+            (
+                self.env._("metering points"),
+                self.env["amr.metering.point"].search([("community_id", "=", self.id)]),
+            ),
+        ]
+
+    def action_read(self):
+        """Read every installed meter of the community now."""
+        self.ensure_one()
+        task = self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.id}
+        )
+        return task.action_start()
+
+    def action_open_meters(self):
+        return self._open_related("amr.meter", self.env._("Meters"))
+
+    def action_open_exceptions(self):
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "amr_metering.amr_exception_action"
+        )
+        action["domain"] = [("community_id", "=", self.id)]
+        return action

@@ -1,0 +1,54 @@
+from odoo import api, fields, models
+
+
+class AmrInstallation(models.Model):
+    """One meter at one metering point from … to …, with its indexes at both ends."""
+
+    _name = "amr.installation"
+    _inherit = "amr.period.mixin"
+    _description = "Installation"
+    _order = "date_from desc"
+
+    meter_id = fields.Many2one(
+        "amr.meter", required=True, index=True, ondelete="restrict"
+    )
+    point_id = fields.Many2one(
+        "amr.metering.point",
+        "Metering point",
+        required=True,
+        index=True,
+        ondelete="restrict",
+    )
+    community_id = fields.Many2one(
+        related="point_id.community_id", store=True, index=True
+    )
+    company_id = fields.Many2one(related="point_id.company_id", store=True, index=True)
+    date_from = fields.Datetime("From", required=True, default=fields.Datetime.now)
+    date_to = fields.Datetime("To")
+    start_index = fields.Float("Opening index", digits="AMR Index", required=True)
+    end_index = fields.Float("Closing index", digits="AMR Index")
+
+    _meter_once = models.Constraint(
+        "EXCLUDE USING gist (meter_id WITH =, tsrange(date_from, date_to) WITH &&)",
+        "A meter cannot be at two metering points at once: end its installation first.",
+    )
+    _point_once = models.Constraint(
+        "EXCLUDE USING gist (point_id WITH =, tsrange(date_from, date_to) WITH &&)",
+        "A metering point cannot have two meters at once: end the other's "
+        "installation first.",
+    )
+    _dates_ordered = models.Constraint(
+        "CHECK (date_to IS NULL OR date_to > date_from)",
+        "An installation must end after it begins.",
+    )
+    _index_positive = models.Constraint(
+        "CHECK (start_index >= 0 AND (end_index IS NULL OR end_index >= 0))",
+        "An index may not be negative.",
+    )
+
+    @api.depends("meter_id.number", "point_id.name")
+    def _compute_display_name(self):
+        for installation in self:
+            installation.display_name = (
+                f"{installation.meter_id.number} @ {installation.point_id.name}"
+            )
