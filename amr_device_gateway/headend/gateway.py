@@ -1,0 +1,268 @@
+"""The head-end process: listens for devices, answers Odoo, loses nothing."""
+
+import asyncio
+import logging
+import signal
+import time
+
+from .config import ConfigError
+from .control import ControlPort
+from .dtu import (
+    NEW,
+    ONLINE,
+    QUARANTINED,
+    DtuSession,
+    Registration,
+    clean,
+    heartbeat_bytes,
+)
+from .link import Link
+from .odoo import OdooSide
+from .spool import Spool
+
+_logger = logging.getLogger(__name__)
+
+SWEEP_INTERVAL = 5.0
+REFRESH_PAUSE = 2.0
+
+
+class Gateway:
+    """Owns every socket; one per process."""
+
+    def __init__(self, config):
+        if not config.token:
+            raise ConfigError(
+                "headend_token is missing: set it in section [amr] of the "
+                "configuration or in AMR_HEADEND_TOKEN."
+            )
+        self.config = config
+        self.links = {}
+        self.sessions = set()
+        self.started = time.time()
+        self.registration = Registration(config.registration_pattern)
+        self.spool = Spool(config.path("spool.sqlite"))
+        self.odoo = OdooSide(config, self.spool, self.use_links)
+        self.control = ControlPort(self)
+        self._server = None
+        self._sweeper = None
+        self._tasks = set()
+        self._refreshed_at = 0.0
+
+    # === LIFE === #
+
+    async def start(self):
+        """Open all ports; what a crashed predecessor left online is reported down."""
+        for key, terminal, peer in self.spool.online():
+            self.spool.put("link_down", key, terminal, peer)
+        await self.odoo.start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: DtuSession(self), self.config.dtu_host, self.config.dtu_port
+        )
+        await self.control.start()
+        self._sweeper = asyncio.create_task(self._sweep())
+        _logger.info(
+            "head-end %s: DTUs on %s:%s, control on %s:%s",
+            self.config.name,
+            self.config.dtu_host,
+            self.dtu_port,
+            self.config.control_host,
+            self.control.port,
+        )
+
+    @property
+    def dtu_port(self):
+        return self._server.sockets[0].getsockname()[1]
+
+    async def stop(self):
+        """Close everything in order; the spool is on disk when this returns."""
+        _logger.info("head-end %s: stopping", self.config.name)
+        if self._sweeper:
+            self._sweeper.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._server:
+            self._server.close()
+        await self.control.stop()
+        for link in self.links.values():
+            link.stop()
+        for session in list(self.sessions):
+            session.close("the head-end stops")
+        if self._server:
+            await self._server.wait_closed()
+        while self.sessions:
+            await asyncio.sleep(0)
+        self.spool.commit()
+        await self.odoo.stop()
+        self.spool.close()
+
+    async def _sweep(self):
+        """Drop sessions that have been silent for too long."""
+        config = self.config
+        limits = {NEW: config.registration_timeout}
+        pause = min(SWEEP_INTERVAL, config.idle_timeout / 4)
+        while True:
+            await asyncio.sleep(pause)
+            now = time.time()
+            for session in list(self.sessions):
+                limit = limits.get(session.state, config.idle_timeout)
+                if now - session.heard > limit:
+                    session.close(f"silent for {now - session.heard:.0f} s")
+
+    # === LINKS === #
+
+    def use_links(self, rows):
+        """Take the list of links; known ones keep their sessions and queues."""
+        wanted = {}
+        for row in rows:
+            key = row["link"]
+            link = self.links.get(key) or Link(
+                key, row["kind"], row["terminal"], self.config, self._uplink
+            )
+            link.terminal = row["terminal"]
+            link.heartbeat = _heartbeat(row)
+            wanted[key] = link
+        removed = [self.links[key] for key in self.links.keys() - wanted.keys()]
+        self.links = wanted
+        self.registration.learn([row for row in rows if row["kind"] == "dtu"])
+        for link in removed:
+            self._remove(link)
+        for session in list(self.sessions):
+            if session.state == QUARANTINED and self._link_of(session.terminal):
+                self._admit(session, self._link_of(session.terminal))
+
+    def _remove(self, link):
+        link.stop()
+        if link.session:
+            link.session.close("its link was removed in Odoo")
+
+    def _link_of(self, terminal):
+        return self.links.get(f"dtu:{terminal}")
+
+    def state(self, key):
+        """Rows of ``/v1/links``: links with a session, and quarantined sessions."""
+        rows = [
+            link.as_dict("online") for link in self.links.values() if link.session
+        ]
+        rows += [
+            {
+                "link": f"dtu:{session.terminal}",
+                "kind": "dtu",
+                "terminal": session.terminal,
+                "peer": session.peer,
+                "since": session.since,
+                "last_seen": session.heard,
+                "state": "quarantined",
+            }
+            for session in self.sessions
+            if session.state == QUARANTINED
+        ]
+        return [row for row in rows if not key or row["link"] == key]
+
+    # === SESSIONS === #
+
+    def opened(self, session):
+        self.sessions.add(session)
+        if len(self.sessions) > self.config.max_sessions:
+            session.close("too many sessions")
+
+    def closed(self, session):
+        self.sessions.discard(session)
+        link = session.link
+        if link and link.detach(session):
+            _logger.info("%s: link down", session)
+            self.spool.put("link_down", link.key, link.terminal, session.peer)
+
+    def certain(self, hello):
+        return self.registration.certain(hello)
+
+    def registered(self, session, hello):
+        """A session has said who it is; a stranger makes us ask Odoo once."""
+        terminal = self.registration.terminal(hello)
+        session.terminal = terminal or printable(hello)
+        link = self._link_of(terminal) if terminal else None
+        if link:
+            self._admit(session, link)
+            return
+        session.state = QUARANTINED
+        if terminal:
+            self._spawn(self._ask_for(session))
+        else:
+            self._quarantine(session)
+
+    async def _ask_for(self, session):
+        """Refresh the links (not more often than every REFRESH_PAUSE seconds)."""
+        pause = self._refreshed_at + REFRESH_PAUSE - time.monotonic()
+        if pause <= 0:
+            self._refreshed_at = time.monotonic()
+            await self.odoo.refresh()
+        if session.state == QUARANTINED:
+            self._quarantine(session)
+
+    def _quarantine(self, session):
+        """Keep a stranger apart: nothing is sent to it, and Odoo is told."""
+        held = sum(1 for one in self.sessions if one.state == QUARANTINED)
+        _logger.warning("%s: unknown terminal, quarantined", session)
+        key = f"dtu:{session.terminal}"
+        self.spool.put("unknown_terminal", key, session.terminal, session.peer)
+        if held > self.config.max_quarantined:
+            session.close("too many unknown terminals")
+
+    def _admit(self, session, link):
+        """Bind a session to its link; a newer log-in replaces an older one."""
+        session.state, session.link = ONLINE, link
+        session.terminal = link.terminal
+        old = link.attach(session)
+        if old and old is not session:
+            old.close("replaced by a newer log-in")
+        _logger.info("%s: link up", session)
+        self.spool.put("link_up", link.key, link.terminal, session.peer)
+
+    def _uplink(self, link, protocol, frame):
+        """A device spoke without being asked."""
+        _logger.info("%s: uplink of %s bytes (%s)", link.key, len(frame), protocol)
+        peer = link.session.peer if link.session else ""
+        self.spool.put(
+            "uplink",
+            link.key,
+            link.terminal,
+            peer,
+            protocol=protocol,
+            frame=frame.hex(),
+        )
+
+    def _spawn(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _heartbeat(row):
+    try:
+        return heartbeat_bytes(row.get("heartbeat"))
+    except ValueError:
+        _logger.warning("link %s: the heartbeat is not valid hex", row["link"])
+        return b""
+
+
+def printable(packet):
+    """A packet for a log line or a screen: its text, else hex."""
+    text = clean(packet)[:40]
+    return text if text.isascii() and text.isprintable() else packet[:40].hex()
+
+
+async def run(config, ready=None):
+    """Run a head-end until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    gateway = Gateway(config)
+    try:
+        await gateway.start()
+        if ready:
+            ready(gateway)
+        await stopping.wait()
+    finally:
+        await gateway.stop()

@@ -1,0 +1,1 @@
+"""Meter protocols. Every module that defines ``PROTOCOL`` is found by the registry."""

@@ -1,0 +1,271 @@
+"""What every protocol offers, in words that do not depend on the protocol."""
+
+import string
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+
+class ProtocolError(ValueError):
+    """A request cannot be made; the message is a sentence for the operator."""
+
+
+class AddressError(ProtocolError):
+    """A meter address is not one this protocol can carry."""
+
+
+class EncodeError(ProtocolError):
+    """A value does not fit the field that has to carry it."""
+
+
+class Unsupported(ProtocolError):
+    """The protocol has no such request."""
+
+
+class UnknownProtocol(ProtocolError, LookupError):
+    """No protocol of that name is registered."""
+
+
+class Fault(str):
+    """What is wrong with a frame: a sentence that also carries a code.
+
+    Codes: ``frame`` (no frame at all), ``truncated``, ``checksum``, ``length``, ``bcd``
+    (a value that is no decimal number), ``no_data`` (the meter has no such record),
+    ``meter`` (the meter refused; ``flags`` names why).
+    """
+
+    code: str
+    flags: tuple
+
+    def __new__(cls, code, text, flags=()):
+        fault = super().__new__(cls, text)
+        fault.code = code
+        fault.flags = tuple(flags)
+        return fault
+
+
+class Value(NamedTuple):
+    """One decoded value; ``None`` means that the meter says it has none."""
+
+    name: str
+    value: Decimal | str | None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One frame in readable form. ``error`` is None or a :class:`Fault`."""
+
+    protocol: str
+    address: str | None = None
+    control: str | None = None
+    data_id: str | None = None
+    error: Fault | None = None
+    values: list = field(default_factory=list)
+    data: bytes = field(default=b"", repr=False)
+
+    def value(self, name):
+        """The value called ``name``, or None when the frame has none."""
+        for item in self.values:
+            if item.name == name:
+                return item.value
+        return None
+
+    def as_dict(self):
+        """Plain JSON form: numbers as decimal strings."""
+        return {
+            "protocol": self.protocol,
+            "address": self.address,
+            "control": self.control,
+            "data_id": self.data_id,
+            "error": str(self.error) if self.error else None,
+            "values": [
+                {
+                    "name": item.name,
+                    "value": None if item.value is None else str(item.value),
+                    "unit": item.unit,
+                }
+                for item in self.values
+            ],
+        }
+
+
+class PurchaseState(NamedTuple):
+    """What a prepaid meter says of itself: purchase number and remaining energy."""
+
+    purchase_no: int
+    balance: Decimal
+
+
+def clean_address(address, digits, wildcards=()):
+    """Pad ``address`` with zeros on the left to ``digits`` digits.
+
+    :raises AddressError: letters, too long, or empty
+    """
+    text = str(address or "").strip().upper()
+    if text in wildcards:
+        return text
+    if not text or len(text) > digits or set(text) - set(string.digits):
+        raise AddressError(
+            f"The meter address “{address}” is not valid: "
+            f"it must have 1 to {digits} digits and nothing else."
+        )
+    return text.zfill(digits)
+
+
+class Framer:
+    """Cuts a byte stream into whole, checked frames.
+
+    ``measure(buffer, start)`` of the subclass looks at a start byte and answers the
+    length of the frame there, 0 when more bytes are needed to tell, or -1 when no
+    frame can begin there. ``check(frame)`` says whether a whole frame is sound.
+    """
+
+    START = b"\x68"
+
+    def __init__(self):
+        self._buffer = bytearray()
+
+    def measure(self, buffer, start):
+        raise NotImplementedError
+
+    def check(self, frame):
+        raise NotImplementedError
+
+    @property
+    def pending(self):
+        """True while bytes of a possible frame are waiting for the rest."""
+        return bool(self._buffer)
+
+    def feed(self, data):
+        """Take in ``data`` and return the frames that are now whole."""
+        self._buffer += data
+        frames = []
+        while True:
+            start = self._buffer.find(self.START)
+            if start < 0:
+                self._buffer.clear()
+                return frames
+            del self._buffer[:start]
+            frame = self.frame_at(self._buffer, 0)
+            if frame is None:
+                return frames
+            if frame:
+                frames.append(frame)
+                del self._buffer[: len(frame)]
+            else:
+                del self._buffer[:1]
+
+    def flush(self):
+        """The line fell silent: give up a false start that hides whole frames.
+
+        Returns the frames found behind it. Without any, the waiting bytes are kept,
+        since the rest of a slow frame may still come.
+        """
+        start = self._buffer.find(self.START, 1)
+        while start > 0:
+            if self.frame_at(self._buffer, start):
+                del self._buffer[:start]
+                return self.feed(b"") + self.flush()
+            start = self._buffer.find(self.START, start + 1)
+        return []
+
+    def reset(self):
+        """Forget everything received so far."""
+        self._buffer.clear()
+
+    def frame_at(self, buffer, start):
+        """The sound frame at ``start``, b"" when there is none, None to wait."""
+        length = self.measure(buffer, start)
+        if length < 0:
+            return b""
+        if not length or len(buffer) - start < length:
+            return None
+        frame = bytes(buffer[start : start + length])
+        return frame if self.check(frame) else b""
+
+
+class AnyFramer(Framer):
+    """Cuts a stream in which several protocols take turns.
+
+    A frame of one protocol is taken whole, so that nothing inside it is mistaken for
+    the beginning of a frame of another.
+    """
+
+    def __init__(self, framers):
+        super().__init__()
+        self._framers = framers
+
+    def frame_at(self, buffer, start):
+        found = [framer.frame_at(buffer, start) for framer in self._framers]
+        whole = next((frame for frame in found if frame), None)
+        return whole or (None if None in found else b"")
+
+
+class Protocol:
+    """Base of all protocols. Requests that a protocol lacks raise Unsupported."""
+
+    name = ""
+
+    def Framer(self):
+        """A new framer for one byte stream."""
+        raise NotImplementedError
+
+    def decode(self, frame):
+        """Decoded form of ``frame``; never raises, whatever the bytes are."""
+        raise NotImplementedError
+
+    def matches(self, request, reply):
+        """Whether ``reply`` answers ``request``."""
+        raise NotImplementedError
+
+    def redact(self, frame):
+        """Hex of ``frame`` with passwords and authentication codes starred out."""
+        return frame.hex()
+
+    def read_index(self, address):
+        """Requests for the current index of every register."""
+        raise self._unsupported("reading the index")
+
+    def index_from(self, decoded):
+        """``{register: Decimal}`` of a decoded reply, empty when it has none."""
+        return {}
+
+    def read_daily(self, address, days_back):
+        """Requests for the daily freeze ``days_back`` midnights ago (1 = the last)."""
+        raise self._unsupported("daily freezes")
+
+    def freeze_time_from(self, decoded):
+        """The time a freeze was taken (meter's local time), None when not told."""
+        return None
+
+    def relay(self, address, close, *, now, password, operator):
+        """Request that opens or closes the relay or valve."""
+        raise self._unsupported("switching")
+
+    def relay_state(self, address):
+        """Request for the state of the relay or valve."""
+        raise self._unsupported("reading the relay")
+
+    def relay_from(self, decoded):
+        """``'open'``, ``'closed'`` or None (not told by this frame).
+
+        ``'open'`` always means that the supply is cut: a relay that is open, a water
+        valve that is shut.
+        """
+        return None
+
+    def credit(self, address, *, purchase_no, amount, customer_no, authenticator):
+        """Request that books credit on a prepaid meter."""
+        raise self._unsupported("prepaid credit")
+
+    def purchase_state(self, address):
+        """Requests for purchase number and remaining credit."""
+        raise self._unsupported("prepaid credit")
+
+    def purchase_from(self, decodeds):
+        """PurchaseState from the decoded replies to :meth:`purchase_state`."""
+        raise self._unsupported("prepaid credit")
+
+    def _unsupported(self, what):
+        return Unsupported(f"The protocol {self.name} does not offer {what}.")

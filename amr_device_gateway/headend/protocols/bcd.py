@@ -1,0 +1,65 @@
+"""Binary coded decimals, lowest byte first, as all these protocols send them."""
+
+from decimal import Decimal
+
+from .base import EncodeError
+
+#: Fillers that meters send for "no such value" (protocols differ, so both count).
+FILLERS = (0xFF, 0xEE)
+
+
+class NotDecimal(ValueError):
+    """A byte that should hold two decimal digits does not."""
+
+
+def digits(data):
+    """Digits of BCD ``data`` (lowest byte first), highest digit first.
+
+    :raises NotDecimal: a nibble above 9
+    """
+    text = bytes(reversed(data)).hex()
+    if not text.isdecimal():
+        raise NotDecimal(text)
+    return text
+
+
+def is_filler(data):
+    """Whether ``data`` is the meter's way of saying that it has no value."""
+    return bool(data) and any(all(b == filler for b in data) for filler in FILLERS)
+
+
+def number(data, decimals=0, signed=False):
+    """Decimal of BCD ``data``; None for a filler.
+
+    :param signed: the top bit of the top byte is the sign
+    :raises NotDecimal: a nibble above 9
+    """
+    if is_filler(data):
+        return None
+    negative = signed and bool(data[-1] & 0x80)
+    if negative:
+        data = data[:-1] + bytes([data[-1] & 0x7F])
+    value = Decimal(int(digits(data))).scaleb(-decimals)
+    return -value if negative else value
+
+
+def pack_digits(text, size):
+    """``size`` bytes of BCD, lowest first, from a string of at most 2·size digits.
+
+    :raises EncodeError: not digits, or too long
+    """
+    if not text.isascii() or not text.isdigit() or len(text) > 2 * size:
+        raise EncodeError(f"“{text}” must have 1 to {2 * size} digits.")
+    return bytes(reversed(bytes.fromhex(text.zfill(2 * size))))
+
+
+def pack_number(value, size, decimals=0):
+    """BCD of a non-negative number with ``decimals`` places, lowest byte first.
+
+    :raises EncodeError: negative, too large, or more decimal places than fit
+    """
+    value = Decimal(value)
+    scaled = value.scaleb(decimals)
+    if value < 0 or scaled != scaled.to_integral_value():
+        raise EncodeError(f"{value} must be positive with {decimals} decimals.")
+    return pack_digits(str(int(scaled)), size)

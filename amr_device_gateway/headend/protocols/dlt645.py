@@ -1,0 +1,114 @@
+"""Frames of DL/T 645 (both editions).
+
+``68 A0..A5 68 C L DATA CS 16``: address in BCD, lowest byte first; data bytes each
++33H; CS the sum of everything from the first 68. Up to four FE wake the line up.
+Source: DL/T 645-2007, 5.2 (frame format) and 5.3 (control codes).
+"""
+
+from typing import NamedTuple
+
+from .base import EncodeError, Fault, Framer, clean_address
+
+WAKE_UP = b"\xfe" * 4
+WILDCARD = "A" * 12
+BROADCAST = "9" * 12
+OFFSET = 0x33
+#: Longest data field of a read reply is 200 bytes; vendors' frames go further.
+MAX_DATA = 255
+
+_ADD = bytes((value + OFFSET) % 256 for value in range(256))
+_SUBTRACT = bytes((value - OFFSET) % 256 for value in range(256))
+
+
+class Frame(NamedTuple):
+    """The fields of a sound frame; ``data`` is without the 33H offset."""
+
+    address: str
+    control: int
+    data: bytes
+
+
+def address_digits(address):
+    """``address`` as 12 digits.
+
+    :raises AddressError: letters or too long
+    """
+    return clean_address(address, 12, wildcards=(WILDCARD,))
+
+
+def pack_address(address):
+    return bytes(reversed(bytes.fromhex(address_digits(address))))
+
+
+def build(address, control, data=b"", wake_up=True):
+    """A frame ready to send.
+
+    :raises AddressError: letters or too long
+    :raises EncodeError: more data than a frame holds
+    """
+    if len(data) > MAX_DATA:
+        raise EncodeError(f"{len(data)} bytes of data do not fit into one frame.")
+    body = b"\x68" + pack_address(address) + b"\x68" + bytes([control, len(data)])
+    body += bytes(data).translate(_ADD)
+    return (WAKE_UP if wake_up else b"") + body + bytes([sum(body) % 256, 0x16])
+
+
+class Dlt645Framer(Framer):
+    """Finds ``68 … 68 C L … CS 16``; everything else is noise."""
+
+    def measure(self, buffer, start):
+        have = len(buffer) - start
+        if have > 7 and buffer[start + 7] != 0x68:
+            return -1
+        if have < 10:
+            return 0
+        length = buffer[start + 9] + 12
+        if have >= length and buffer[start + length - 1] != 0x16:
+            return -1
+        return length
+
+    def check(self, frame):
+        return frame[-1] == 0x16 and sum(frame[:-2]) % 256 == frame[-2]
+
+
+def parse(raw):
+    """:class:`Frame` from the bytes of one frame, or a :class:`Fault`."""
+    start = raw.find(b"\x68")
+    if start < 0:
+        return Fault("frame", "There is no frame in these bytes (no start byte 68).")
+    raw = raw[start:]
+    if len(raw) < 12:
+        return Fault("truncated", f"The frame is truncated: {len(raw)} bytes only.")
+    if raw[7] != 0x68:
+        return Fault("frame", "This is no DL/T 645 frame: the second 68 is missing.")
+    length = raw[9] + 12
+    if len(raw) < length:
+        return Fault(
+            "truncated",
+            f"The frame is truncated: {len(raw)} of {length} bytes.",
+        )
+    raw = raw[:length]
+    if raw[-1] != 0x16:
+        return Fault("frame", f"The frame ends with {raw[-1]:02X} instead of 16.")
+    checksum = sum(raw[:-2]) % 256
+    if checksum != raw[-2]:
+        return Fault(
+            "checksum",
+            f"The checksum is wrong: {raw[-2]:02X} received, {checksum:02X} computed.",
+        )
+    address = bytes(reversed(raw[1:7])).hex().upper()
+    return Frame(address, raw[8], raw[10:-2].translate(_SUBTRACT))
+
+
+def same_meter(asked, answered):
+    """Whether a reply from ``answered`` may answer a request to ``asked``.
+
+    A request may go to a wildcard or to the low digits of an address with ``AA`` in
+    the high bytes (shortened address), or to the broadcast address, which some real
+    meters answer; the reply always carries the true address.
+    """
+    if asked in (WILDCARD, BROADCAST, answered):
+        return True
+    short = asked.lstrip("A")
+    return len(short) < 12 and len(short) % 2 == 0 and answered.endswith(short)
+

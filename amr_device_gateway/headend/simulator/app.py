@@ -1,0 +1,231 @@
+"""The simulator: DTUs, meters, their file, and a control port for tests and demos."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import time
+from datetime import timedelta, timezone
+from pathlib import Path
+
+from aiohttp import web
+
+from ..protocols.authenticator import KEY_VARIABLE, SimulatorAuthenticator
+from ..protocols.base import ProtocolError
+from .dtu import Dtu
+from .electricity import ElectricityMeter
+from .water import WaterMeter
+
+_logger = logging.getLogger(__name__)
+
+KINDS = {"dlt645-2007": ElectricityMeter, "cjt188": WaterMeter}
+SAVE_INTERVAL = 10.0
+
+
+class SimulatorError(ValueError):
+    """The configuration cannot be used; the message is a sentence."""
+
+
+def load(path, environ=os.environ):
+    """Configuration from a JSON file; the state file defaults to its neighbour."""
+    path = Path(path)
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SimulatorError(f"{path} cannot be read: {error}") from error
+    if not isinstance(config, dict) or not isinstance(config.get("dtus"), list):
+        raise SimulatorError(f"{path} must be a JSON object with a list “dtus”.")
+    config.setdefault("state", str(path.with_suffix(".state.json")))
+    config.setdefault("credit_key", environ.get(KEY_VARIABLE, ""))
+    return config
+
+
+class Simulator:
+    """Everything a configuration describes, running.
+
+    :param clock: seconds since the epoch, replaceable by tests
+    """
+
+    def __init__(self, config, clock=time.time):
+        self.config = config
+        self.clock = clock
+        self.meters = {}
+        self.dtus = {}
+        self._state_file = Path(config["state"]) if config.get("state") else None
+        self._runner = None
+        self._saver = None
+        self._build()
+
+    def _build(self):
+        host, _colon, port = self.config.get("headend", "127.0.0.1:30116").rpartition(
+            ":"
+        )
+        zone = timezone(timedelta(hours=self.config.get("utc_offset", 8)))
+        key = self.config.get("credit_key")
+        authenticator = SimulatorAuthenticator(key) if key else None
+        saved = self._saved()
+        for row in self.config["dtus"]:
+            meters = []
+            for one in row.get("meters", []):
+                meter = self._meter(one, saved, zone, authenticator)
+                meters.append(meter)
+                self.meters[_short(meter.address)] = meter
+            dtu = Dtu(row, meters, host or "127.0.0.1", int(port), self.save)
+            self.dtus[dtu.terminal] = dtu
+
+    def _meter(self, row, saved, zone, authenticator):
+        kind = KINDS.get(row.get("protocol", "dlt645-2007"))
+        if kind is None:
+            raise SimulatorError(f"No simulated meter speaks {row['protocol']}.")
+        address = str(row.get("address", ""))
+        merged = {**row, **saved.get(_short(address), {}), "address": address}
+        try:
+            return kind(merged, self.clock, zone, authenticator)
+        except (ProtocolError, ValueError) as error:
+            raise SimulatorError(f"Meter {address}: {error}") from error
+
+    # === LIFE === #
+
+    async def start(self):
+        app = web.Application()
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/meters/{address}", self._get_meter)
+        app.router.add_post("/meters/{address}", self._post_meter)
+        app.router.add_get("/dtus/{terminal}", self._get_dtu)
+        app.router.add_post("/dtus/{terminal}", self._post_dtu)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        port = self.config.get("control_port", 7611)
+        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        for dtu in self.dtus.values():
+            dtu.start()
+        self._saver = asyncio.create_task(self._save_now_and_then())
+        _logger.info(
+            "simulator: %s DTUs, %s meters, control on port %s",
+            len(self.dtus),
+            len(self.meters),
+            self.port,
+        )
+
+    @property
+    def port(self):
+        return self._runner.addresses[0][1]
+
+    async def stop(self):
+        self._saver.cancel()
+        await asyncio.gather(*(dtu.stop() for dtu in self.dtus.values()))
+        await self._runner.cleanup()
+        self.save()
+
+    # === STATE === #
+
+    def _saved(self):
+        if not self._state_file or not self._state_file.exists():
+            return {}
+        try:
+            return json.loads(self._state_file.read_text(encoding="utf-8"))["meters"]
+        except (OSError, ValueError, KeyError) as error:
+            raise SimulatorError(
+                f"The state file {self._state_file} cannot be read: {error}"
+            ) from error
+
+    def save(self):
+        """Write the state of all meters, whole or not at all."""
+        if not self._state_file:
+            return
+        rows = {key: meter.as_dict() for key, meter in self.meters.items()}
+        part = self._state_file.with_suffix(".part")
+        part.write_text(json.dumps({"meters": rows}), encoding="utf-8")
+        os.replace(part, self._state_file)
+
+    async def _save_now_and_then(self):
+        while True:
+            await asyncio.sleep(SAVE_INTERVAL)
+            self.save()
+
+    # === CONTROL PORT === #
+
+    async def _health(self, _request):
+        connected = sum(1 for dtu in self.dtus.values() if dtu.connected.is_set())
+        return web.json_response(
+            {
+                "status": "ok",
+                "dtus": len(self.dtus),
+                "connected": connected,
+                "meters": len(self.meters),
+            }
+        )
+
+    def _find_meter(self, request):
+        meter = self.meters.get(_short(request.match_info["address"]))
+        if meter is None:
+            raise web.HTTPNotFound(text="There is no such meter.")
+        return meter
+
+    async def _get_meter(self, request):
+        meter = self._find_meter(request)
+        row = meter.as_dict()
+        row["index"], row["balance"] = str(meter.index()), str(meter.balance())
+        row.pop("password")
+        return web.json_response(row)
+
+    async def _post_meter(self, request):
+        meter = self._find_meter(request)
+        try:
+            meter.adjust(await request.json())
+        except (ValueError, TypeError) as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        self.save()
+        return await self._get_meter(request)
+
+    def _find_dtu(self, request):
+        dtu = self.dtus.get(request.match_info["terminal"])
+        if dtu is None:
+            raise web.HTTPNotFound(text="There is no such DTU.")
+        return dtu
+
+    async def _get_dtu(self, request):
+        dtu = self._find_dtu(request)
+        return web.json_response(
+            {
+                "terminal": dtu.terminal,
+                "online": dtu.online,
+                "connected": dtu.connected.is_set(),
+                "connects": dtu.connects,
+            }
+        )
+
+    async def _post_dtu(self, request):
+        dtu = self._find_dtu(request)
+        try:
+            changes = await request.json()
+            if "online" in changes:
+                dtu.set_online(bool(changes["online"]))
+            if changes.get("disconnect"):
+                dtu.disconnect()
+            if changes.get("uplink"):
+                dtu.uplink(bytes.fromhex(changes["uplink"]))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        return await self._get_dtu(request)
+
+
+def _short(address):
+    return str(address).lstrip("0") or "0"
+
+
+async def run(config, ready=None):
+    """Run a simulator until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    simulator = Simulator(config)
+    await simulator.start()
+    if ready:
+        ready(simulator)
+    try:
+        await stopping.wait()
+    finally:
+        await simulator.stop()

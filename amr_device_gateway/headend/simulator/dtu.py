@@ -1,0 +1,120 @@
+"""A simulated DTU: dials the head-end, names itself, and passes bytes to its meters."""
+
+import asyncio
+import logging
+
+from ..protocols import registry
+
+_logger = logging.getLogger(__name__)
+
+FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
+
+
+class Dtu:
+    """One DTU with the meters behind its serial line."""
+
+    def __init__(self, row, meters, host, port, on_change):
+        self.terminal = str(row["terminal"])
+        self.heartbeat = float(row.get("heartbeat", 60))
+        self.packet = row.get("registration", self.terminal).encode()
+        self.beat = row.get("heartbeat_packet", self.terminal).encode()
+        self.meters = meters
+        self.host, self.port = host, port
+        self.on_change = on_change
+        self.online = True
+        self.connects = 0
+        self.connected = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._writer = None
+        self._task = None
+        self._answers = set()
+
+    def start(self):
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self):
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def disconnect(self):
+        """Break the connection now; it is dialled again unless kept offline."""
+        if self._writer:
+            self._writer.transport.abort()
+
+    def set_online(self, online):
+        """Keep away from the head-end, or come back."""
+        self.online = online
+        if online:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+            self.disconnect()
+
+    def uplink(self, frame):
+        """Send bytes that nobody asked for."""
+        if self._writer:
+            self._writer.write(frame)
+
+    async def _run(self):
+        pause = FIRST_PAUSE
+        while True:
+            await self._wanted.wait()
+            try:
+                reader, self._writer = await asyncio.open_connection(
+                    self.host, self.port
+                )
+            except OSError:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LAST_PAUSE)
+                continue
+            pause = FIRST_PAUSE
+            await self._session(reader)
+            await asyncio.sleep(pause)
+
+    async def _session(self, reader):
+        beats = asyncio.create_task(self._beat())
+        framer = registry.any_framer()
+        self._writer.write(self.packet)
+        self.connects += 1
+        self.connected.set()
+        try:
+            while data := await reader.read(4096):
+                for frame in framer.feed(data):
+                    self._spawn(self._serve(frame, self._writer))
+        except ConnectionError:
+            pass
+        finally:
+            self.connected.clear()
+            beats.cancel()
+            for task in self._answers:
+                task.cancel()
+            self._writer.close()
+            self._writer = None
+
+    async def _beat(self):
+        while self.heartbeat > 0:
+            await asyncio.sleep(self.heartbeat)
+            self._writer.write(self.beat)
+
+    def _spawn(self, coroutine):
+        task = asyncio.create_task(coroutine)
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _serve(self, frame, writer):
+        """Let the addressed meter answer; what it did is on disk before it says so."""
+        for meter in self.meters:
+            kind, reply = meter.answer(frame)
+            if reply is None:
+                continue
+            if kind in ("relay", "credit"):
+                self.on_change()
+            fault = meter.lose(kind)
+            if meter.state.delay_ms:
+                await asyncio.sleep(meter.state.delay_ms / 1000)
+            if fault == "corrupt":
+                reply = reply[:-2] + bytes([reply[-2] ^ 0x5A]) + reply[-1:]
+            if fault != "drop":
+                writer.write(reply)
+            return

@@ -1,0 +1,239 @@
+"""A meter that counts: index, relay, prepaid balance, and the faults it is told.
+
+Protocol-independent; :mod:`.electricity` and :mod:`.water` put frames around it.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timedelta, timezone
+from decimal import ROUND_DOWN, Decimal
+
+CENT = Decimal("0.01")
+HOUR = Decimal(3600)
+ROLLOVER = Decimal(1_000_000)
+KEPT_FREEZES = 62
+
+NUMBERS = ("index", "per_hour", "balance")
+
+
+@dataclass
+class State:
+    """What survives a restart; numbers in kWh or m³, times in epoch seconds.
+
+    :param relay: 'closed' = supplied, 'open' = cut (for water: valve shut)
+    :param tripped: the relay opened by itself because the credit was used up
+    :param freezes: index at local midnight by ISO date, for days that were lived
+    :param origin: index and time when the meter was first started
+    """
+
+    address: str
+    protocol: str = "dlt645-2007"
+    index: Decimal = Decimal(0)
+    per_hour: Decimal = Decimal(0)
+    relay: str = "closed"
+    prepaid: bool = False
+    balance: Decimal = Decimal(0)
+    purchase_no: int = 0
+    customer_no: str = ""
+    password: str = ""
+    clock_offset: int = 0
+    delay_ms: int = 0
+    silent: bool = False
+    drop_replies: int = 0
+    corrupt_replies: int = 0
+    only: str = ""
+    tripped: bool = False
+    credits: list = field(default_factory=list)
+    freezes: dict = field(default_factory=dict)
+    at: float | None = None
+    origin_index: Decimal | None = None
+    origin_at: float | None = None
+
+
+#: What a person may change while the simulator runs.
+ADJUSTABLE = {
+    "index",
+    "per_hour",
+    "relay",
+    "balance",
+    "purchase_no",
+    "clock_offset",
+    "delay_ms",
+    "silent",
+    "drop_replies",
+    "corrupt_replies",
+    "only",
+}
+
+
+class Meter:
+    """One meter; time comes from ``clock`` (epoch seconds) so that tests may own it."""
+
+    protocol = None
+
+    def __init__(self, row, clock, zone=None):
+        known = {one.name for one in fields(State)}
+        values = {key: value for key, value in row.items() if key in known}
+        self.state = State(**{key: _number(key, values[key]) for key in values})
+        self.clock = clock
+        self.zone = zone or timezone(timedelta(hours=8))
+        state = self.state
+        if state.at is None:
+            state.at = state.origin_at = clock()
+            state.origin_index = state.index
+
+    # === COUNTING === #
+
+    def advance(self):
+        """Count up to now; opens the relay at the end of the credit."""
+        now = self.clock()
+        self._freeze_until(now)
+        self._count(now)
+
+    def _freeze_until(self, now):
+        """Remember the index of every midnight passed since the last look."""
+        midnight = self._midnight(self._local(self.state.at).date() + timedelta(days=1))
+        while midnight <= now:
+            self._count(midnight)
+            day = self._local(midnight).date()
+            self.state.freezes[day.isoformat()] = str(self.state.index)
+            midnight = self._midnight(day + timedelta(days=1))
+        for day in sorted(self.state.freezes)[:-KEPT_FREEZES]:
+            del self.state.freezes[day]
+
+    def _count(self, now):
+        state = self.state
+        seconds = Decimal(str(max(0.0, now - state.at)))
+        state.at = max(now, state.at)
+        if state.relay == "open":
+            return
+        used = state.per_hour * seconds / HOUR
+        if state.prepaid:
+            used = min(used, state.balance)
+            state.balance -= used
+            if state.per_hour and not state.balance:
+                state.relay, state.tripped = "open", True
+        state.index = (state.index + used) % ROLLOVER
+
+    def local_now(self):
+        """The meter's own local time (naive)."""
+        return self._local(self.clock() + self.state.clock_offset).replace(tzinfo=None)
+
+    def _local(self, seconds):
+        return datetime.fromtimestamp(seconds, self.zone)
+
+    def _midnight(self, day):
+        return datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()
+
+    # === WHAT IT SHOWS === #
+
+    def index(self):
+        """Index of now, two decimals, rounded down like a real register."""
+        self.advance()
+        return self.state.index.quantize(CENT, ROUND_DOWN)
+
+    def balance(self):
+        self.advance()
+        return self.state.balance.quantize(CENT, ROUND_DOWN)
+
+    def freeze(self, back):
+        """(date, index) of the ``back``-th last midnight; None when out of range.
+
+        Midnights before the meter was started are reckoned from its load.
+        """
+        if not 1 <= back <= KEPT_FREEZES:
+            return None
+        self.advance()
+        day = self._local(self.clock()).date() - timedelta(days=back - 1)
+        known = self.state.freezes.get(day.isoformat())
+        if known is not None:
+            return day, Decimal(known).quantize(CENT, ROUND_DOWN)
+        hours = Decimal(str(self.state.origin_at - self._midnight(day))) / HOUR
+        if hours < 0:
+            return None
+        index = self.state.origin_index - hours * self.state.per_hour
+        return day, max(index, Decimal(0)).quantize(CENT, ROUND_DOWN)
+
+    # === WHAT IS DONE TO IT === #
+
+    def switch(self, close):
+        self.advance()
+        self.state.relay = "closed" if close else "open"
+        self.state.tripped = False
+
+    def credit(self, number, amount):
+        """Book a purchase and return 'booked', 'repeat' or 'refused'.
+
+        Only the number after the last one is new; the last one again changes nothing.
+        """
+        self.advance()
+        state = self.state
+        if number == state.purchase_no and number:
+            return "repeat"
+        if number != state.purchase_no + 1:
+            return "refused"
+        state.purchase_no = number
+        state.balance += amount
+        state.credits.append(
+            {
+                "purchase_no": number,
+                "amount": str(amount),
+                "at": self.local_now().isoformat(timespec="seconds"),
+            }
+        )
+        if state.tripped:
+            state.relay, state.tripped = "closed", False
+        return "booked"
+
+    def adjust(self, changes):
+        """Apply changes from the control port.
+
+        :raises ValueError: an unknown name or a value that is no number
+        """
+        unknown = set(changes) - ADJUSTABLE
+        if unknown:
+            raise ValueError(f"Unknown: {', '.join(sorted(unknown))}.")
+        self.advance()
+        for key, value in changes.items():
+            setattr(self.state, key, _number(key, value))
+
+    def lose(self, kind):
+        """Whether the reply to a request of ``kind`` is to get lost, or is spoilt.
+
+        Answers 'drop', 'corrupt' or None, and counts the fault down.
+        """
+        state = self.state
+        if state.silent:
+            return "drop"
+        if state.only and state.only != kind:
+            return None
+        if state.drop_replies > 0:
+            state.drop_replies -= 1
+            return "drop"
+        if state.corrupt_replies > 0:
+            state.corrupt_replies -= 1
+            return "corrupt"
+        return None
+
+    def as_dict(self):
+        """State for the control port and for the file."""
+        self.advance()
+        row = asdict(self.state)
+        for key in (*NUMBERS, "origin_index"):
+            row[key] = str(row[key])
+        return row
+
+    def answer(self, frame):
+        """(kind of request, reply or None) for one request frame.
+
+        The kind is 'read', 'relay', 'credit' or 'other'.
+        """
+        raise NotImplementedError
+
+
+def _number(key, value):
+    if key in (*NUMBERS, "origin_index") and value is not None:
+        try:
+            return Decimal(str(value))
+        except ArithmeticError:
+            raise ValueError(f"{key} must be a number.") from None
+    return value

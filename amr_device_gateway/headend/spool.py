@@ -1,0 +1,118 @@
+"""Events on their way to Odoo, kept on disk until Odoo has accepted them."""
+
+import asyncio
+import json
+import logging
+import sqlite3
+import uuid
+from datetime import datetime, timezone
+
+_logger = logging.getLogger(__name__)
+
+#: Presence events beyond this number push out the oldest; uplinks are never dropped.
+MAX_PRESENCE = 100_000
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS online (link TEXT PRIMARY KEY, terminal TEXT, peer TEXT);
+"""
+
+
+class Spool:
+    """A queue of events in SQLite; survives a kill at any moment.
+
+    Events of one turn of the event loop are committed together, so that a thousand
+    DTUs that log in at once cost one write to disk.
+    """
+
+    def __init__(self, path):
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(SCHEMA)
+        self._waiting = []
+        self.changed = asyncio.Event()
+        if self.count():
+            self.changed.set()
+
+    def put(self, kind, link, terminal, peer="", **more):
+        """Queue one event and return its id."""
+        event = {
+            "id": str(uuid.uuid4()),
+            "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "type": kind,
+            "link": link,
+            "terminal": terminal,
+            "peer": peer,
+            **more,
+        }
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self.commit)
+        self._waiting.append(event)
+        return event["id"]
+
+    def commit(self):
+        """Write what waits in memory to disk."""
+        events, self._waiting = self._waiting, []
+        if not events:
+            return
+        rows = [(e["id"], e["type"], json.dumps(e)) for e in events]
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT INTO event (id, type, body) VALUES (?, ?, ?)", rows
+        )
+        for event in events:
+            self._remember(event)
+        self._trim()
+        self._db.execute("COMMIT")
+        self.changed.set()
+
+    def _remember(self, event):
+        """Keep who is online, so that a crash can be told afterwards."""
+        if event["type"] == "link_up":
+            self._db.execute(
+                "INSERT OR REPLACE INTO online VALUES (?, ?, ?)",
+                (event["link"], event["terminal"], event["peer"]),
+            )
+        elif event["type"] == "link_down":
+            self._db.execute("DELETE FROM online WHERE link = ?", (event["link"],))
+
+    def _trim(self):
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM event WHERE type != 'uplink'"
+        ).fetchone()
+        if count > MAX_PRESENCE:
+            _logger.warning("spool full: dropping the oldest presence events")
+            self._db.execute(
+                "DELETE FROM event WHERE seq IN (SELECT seq FROM event"
+                " WHERE type != 'uplink' ORDER BY seq LIMIT ?)",
+                (count - MAX_PRESENCE,),
+            )
+
+    def online(self):
+        """(link, terminal, peer) of the links that were online when last written."""
+        return self._db.execute("SELECT link, terminal, peer FROM online").fetchall()
+
+    def peek(self, limit=200):
+        """The oldest events, in order."""
+        rows = self._db.execute(
+            "SELECT body FROM event ORDER BY seq LIMIT ?", (limit,)
+        ).fetchall()
+        return [json.loads(body) for (body,) in rows]
+
+    def accept(self, ids):
+        """Forget events that Odoo has."""
+        self._db.executemany("DELETE FROM event WHERE id = ?", [(i,) for i in ids])
+
+    def count(self):
+        """Number of events on disk."""
+        return self._db.execute("SELECT count(*) FROM event").fetchone()[0]
+
+    def close(self):
+        self.commit()
+        self._db.close()
