@@ -1,0 +1,272 @@
+import logging
+import uuid
+from datetime import datetime, timedelta, timezone
+
+from odoo import api, fields, models
+
+from ..headend.protocols import registry
+
+_logger = logging.getLogger(__name__)
+
+KEEP_DAYS = 30
+TYPES = ("link_up", "link_down", "unknown_terminal", "uplink")
+REQUIRED = {"id", "at", "type", "link"}
+OPTIONAL = {"terminal", "peer", "protocol", "frame"}
+
+
+class EventError(ValueError):
+    """What is wrong with an event, as a sentence."""
+
+
+class AmrHeadendEvent(models.Model):
+    """What a head-end reported. Each event is taken in once, however often it comes."""
+
+    _name = "amr.headend.event"
+    _description = "Event of a head-end"
+    _order = "id desc"
+    _rec_name = "event_id"
+
+    event_id = fields.Char("Event", required=True, readonly=True)
+    headend = fields.Char("Head-end", readonly=True)
+    at = fields.Datetime("Time", readonly=True, index=True)
+    type = fields.Selection(
+        [
+            ("link_up", "Link up"),
+            ("link_down", "Link down"),
+            ("unknown_terminal", "Unknown terminal"),
+            ("uplink", "Uplink"),
+        ],
+        readonly=True,
+    )
+    link_id = fields.Many2one("amr.link", readonly=True, ondelete="set null")
+    link = fields.Char("Link as reported", readonly=True)
+    frame = fields.Char(readonly=True)
+    body = fields.Json(readonly=True, help="The event as it came.")
+    state = fields.Selection(
+        [("done", "Taken in"), ("rejected", "Not usable")],
+        required=True,
+        readonly=True,
+        index=True,
+    )
+    error = fields.Char(readonly=True)
+
+    _event_unique = models.Constraint(
+        "UNIQUE (event_id)", "This event has been taken in already."
+    )
+
+    @api.model
+    def _receive(self, headend, events):
+        """Take in events of a head-end, in their order.
+
+        An event that cannot be used is kept, with the reason, and counts as accepted:
+        it would not get better by being sent again.
+
+        :param str headend: its name
+        :param list events: dicts as the interface describes them
+        :return: ``{"accepted": [ids], "rejected": [{"id", "error"}]}``
+        """
+        accepted, rejected = [], []
+        known = self._get_known(events)
+        for event in events:
+            event_id = self._get_event_id(event)
+            if event_id is None:
+                rejected.append(
+                    {"id": None, "error": "An event needs an id (a UUID)."}
+                )
+                continue
+            accepted.append(event_id)
+            if event_id in known:
+                continue
+            known.add(event_id)
+            error = self._receive_one(headend, event_id, event)
+            if error:
+                rejected.append({"id": event_id, "error": error})
+        return {"accepted": accepted, "rejected": rejected}
+
+    @api.model
+    def _get_event_id(self, event):
+        """Return an event's id, or None when it has none that is a UUID."""
+        event_id = event.get("id") if isinstance(event, dict) else None
+        try:
+            uuid.UUID(event_id)
+        except (TypeError, ValueError, AttributeError):
+            return None
+        return event_id
+
+    @api.model
+    def _get_known(self, events):
+        """Return the ids of events that have been taken in before."""
+        event_ids = [self._get_event_id(event) for event in events]
+        return set(
+            self.search([("event_id", "in", list(filter(None, event_ids)))]).mapped(
+                "event_id"
+            )
+        )
+
+    @api.model
+    def _receive_one(self, headend, event_id, event):
+        """Take in one event; the reason when it cannot be used, else None."""
+        record = self.create(
+            {
+                "event_id": event_id,
+                "headend": headend,
+                "body": event,
+                "state": "done",
+            }
+        )
+        try:
+            with self.env.cr.savepoint():
+                record._parse(event)
+                record._process()
+        except EventError as error:
+            record.write({"state": "rejected", "error": str(error)})
+            _logger.info("Event %s of %s is not usable: %s", event_id, headend, error)
+            return str(error)
+        return None
+
+    def _parse(self, event):
+        """Write the fields of an event onto its record.
+
+        :raises EventError: a field is missing, unknown or wrong
+        """
+        unknown = event.keys() - REQUIRED - OPTIONAL
+        if unknown:
+            raise EventError(f"Unknown field: {', '.join(sorted(unknown))}.")
+        missing = REQUIRED - event.keys()
+        if missing:
+            raise EventError(f"Missing field: {', '.join(sorted(missing))}.")
+        for name in event:
+            if not isinstance(event[name], str | None):
+                raise EventError(f"The field {name} must be text.")
+        if event["type"] not in TYPES:
+            raise EventError(f"Unknown event type: {event['type']}.")
+        kind, _colon, terminal = event["link"].partition(":")
+        link = (
+            self.env["amr.link"]
+            .with_context(active_test=False)
+            .search([("kind", "=", kind), ("terminal", "=", terminal)])
+        )
+        self.write(
+            {
+                "at": self._parse_time(event["at"]),
+                "type": event["type"],
+                "link": event["link"],
+                "link_id": link.id,
+                "frame": event.get("frame"),
+            }
+        )
+
+    @api.model
+    def _parse_time(self, text):
+        """Return an ISO time as naive UTC, microseconds kept: presence needs them.
+
+        :raises EventError: it is no time
+        """
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise EventError(f"The field at is no ISO time: {text}") from error
+        if at.tzinfo:
+            at = at.astimezone(timezone.utc).replace(tzinfo=None)
+        return at
+
+    def _process(self):
+        """Do what the event means; ensure_one from the caller.
+
+        :raises EventError: it cannot be used
+        """
+        getattr(self, f"_process_{self.type}")()
+
+    def _get_at(self):
+        """Return the event's own time, microseconds included."""
+        return self._parse_time(self.body["at"])
+
+    def _process_link_up(self):
+        if not self.link_id:
+            self._process_unknown_terminal()
+            return
+        link = self.link_id._set_presence(True, self._get_at(), self.body.get("peer"))
+        if link and link.state == "active":
+            link._on_link_up()
+
+    def _process_link_down(self):
+        self.link_id._set_presence(False, self._get_at())
+
+    def _process_unknown_terminal(self):
+        """Show a terminal that nobody has entered, so that it can be adopted."""
+        if not self.link_id:
+            kind, _colon, terminal = self.link.partition(":")
+            kinds = dict(self.env["amr.link"]._fields["kind"].selection)
+            if kind not in kinds or not terminal:
+                raise EventError(f"The field link is not kind:terminal: {self.link}")
+            self.link_id = self.env["amr.link"].create(
+                {
+                    "name": terminal,
+                    "kind": kind,
+                    "terminal": terminal,
+                    "state": "unknown",
+                }
+            )
+        if self.link_id.state == "unknown":
+            self.link_id._set_presence(True, self._get_at(), self.body.get("peer"))
+
+    def _process_uplink(self):
+        """Take the readings of a frame that a device sent by itself."""
+        protocol, decoded = self._decode_frame()
+        meter = self._find_meter(decoded.address)
+        indexes = protocol.index_from(decoded)
+        if not indexes:
+            return  # a heartbeat or a status: kept as an event, no reading in it
+        rows = [
+            {
+                "register": register,
+                "read_at": self._get_at().replace(microsecond=0),
+                "kind": "spot",
+                "source": "push",
+                "index": index,
+                **({"meter_id": meter.id} if meter else {"address": decoded.address}),
+            }
+            for register, index in indexes.items()
+        ]
+        self.env["amr.reading"]._ingest(rows)
+
+    def _decode_frame(self):
+        """Return protocol and decoded form of the event's frame.
+
+        :raises EventError: no frame, an unknown protocol, or a frame that is wrong
+        """
+        try:
+            frame = bytes.fromhex(self.frame or "")
+        except ValueError as error:
+            raise EventError("The field frame is not hexadecimal.") from error
+        name = self.body.get("protocol") or registry.detect(frame)
+        if name not in registry.names():
+            raise EventError(f"The protocol of the frame is not known: {name}.")
+        protocol = registry.get(name)
+        decoded = protocol.decode(frame)
+        if decoded.error:
+            raise EventError(f"The frame cannot be used: {decoded.error}")
+        return protocol, decoded
+
+    def _find_meter(self, address):
+        """Return the meter behind the event's link with this address.
+
+        Frames carry addresses with leading zeros, people enter them without.
+
+        :param str address: digits of the frame
+        """
+        digits = (address or "").lstrip("0")
+        return self.link_id.meter_ids.filtered(
+            lambda meter: meter._get_remote_address().lstrip("0") == digits
+        )[:1]
+
+    @api.autovacuum
+    def _gc_events(self):
+        """Forget what has been taken in long ago; what was not usable stays."""
+        limit = fields.Datetime.now() - timedelta(days=KEEP_DAYS)
+        events = self.search(
+            [("create_date", "<", limit), ("state", "=", "done")],
+            limit=models.GC_UNLINK_LIMIT,
+        )
+        events.unlink()
+        return len(events), len(events) == models.GC_UNLINK_LIMIT

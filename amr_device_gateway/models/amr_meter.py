@@ -1,0 +1,127 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+from ..headend.protocols.base import ProtocolError
+
+SWITCHING_GROUP = "amr_base.group_community_admin"
+
+
+class AmrMeter(models.Model):
+    _inherit = "amr.meter"
+
+    link_id = fields.Many2one(
+        "amr.link",
+        "Device link",
+        index="btree_not_null",
+        ondelete="restrict",
+        tracking=True,
+        help="The DTU or concentrator that the meter is reached through.",
+    )
+    link_online = fields.Boolean(related="link_id.online", string="Link online")
+    protocol = fields.Selection(related="model_id.protocol")
+    is_remote = fields.Boolean(
+        compute="_compute_is_remote",
+        search="_search_is_remote",
+        help="The meter has a protocol and a link, so it can be read from here.",
+    )
+    command_ids = fields.One2many("amr.command", "meter_id")
+    command_count = fields.Integer(compute="_compute_command_count")
+
+    @api.depends("link_id", "model_id.protocol")
+    def _compute_is_remote(self):
+        for meter in self:
+            meter.is_remote = bool(meter.link_id) and meter.protocol != "manual"
+
+    def _search_is_remote(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        domain = [("link_id", "!=", False), ("model_id.protocol", "!=", "manual")]
+        return domain if True in value else ["!", "&", *domain]
+
+    def _compute_command_count(self):
+        counts = dict(
+            self.env["amr.command"]._read_group(
+                [("meter_id", "in", self.ids)], ["meter_id"], ["__count"]
+            )
+        )
+        for meter in self:
+            meter.command_count = counts.get(meter, 0)
+
+    @api.constrains("address", "model_id", "link_id")
+    def _check_remote_address(self):
+        for meter in self.filtered("is_remote"):
+            try:
+                meter.model_id._get_protocol().read_index(meter._get_remote_address())
+            except ProtocolError as error:
+                raise ValidationError(
+                    self.env._(
+                        "Meter %(meter)s cannot be reached by %(protocol)s: %(error)s",
+                        meter=meter.number,
+                        protocol=meter.protocol,
+                        error=error,
+                    )
+                ) from error
+
+    def _get_remote_address(self):
+        """Return the address that frames carry."""
+        return self.address or self.number
+
+    # === Commands === #
+
+    def action_open_relay(self):
+        """Cut the supply of these meters."""
+        return self._request_relay("relay_open")
+
+    def action_close_relay(self):
+        """Restore the supply of these meters."""
+        return self._request_relay("relay_close")
+
+    def action_relay_state(self):
+        """Ask these meters for the state of their relay."""
+        return self._request_relay("relay_state")
+
+    def _request_relay(self, kind):
+        """Write down and enqueue a relay command for each meter.
+
+        :param str kind: ``relay_open``, ``relay_close`` or ``relay_state``
+        :raises AccessError: meters out of scope, or no right to switch
+        :raises UserError: a meter that cannot be switched from here
+        """
+        self.check_access("read")
+        if kind != "relay_state" and not self.env.user.has_group(SWITCHING_GROUP):
+            raise AccessError(
+                self.env._("Only a community administrator switches a supply.")
+            )
+        for meter in self:
+            if not meter.has_relay:
+                raise UserError(
+                    self.env._("Meter %s has no relay or valve.", meter.number)
+                )
+            if not meter.is_remote:
+                raise UserError(
+                    self.env._(
+                        "Meter %s has no device link or no remote protocol.",
+                        meter.number,
+                    )
+                )
+        commands = (
+            self.env["amr.command"]
+            .sudo()
+            .create(
+                [
+                    {"kind": kind, "meter_id": meter.id, "requested_by": self.env.uid}
+                    for meter in self
+                ]
+            )
+        )
+        commands._enqueue()
+        return commands.sudo(False)._get_action()
+
+    def action_view_commands(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "amr_device_gateway.amr_command_action"
+        )
+        action["domain"] = [("meter_id", "=", self.id)]
+        action["context"] = {}
+        return action

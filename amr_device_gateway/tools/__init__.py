@@ -1,0 +1,11 @@
+from .exchange import (
+    HEAD_END_AWAY,
+    OFFLINE,
+    Exchange,
+    exchange,
+    nothing_sent,
+    open_client,
+)
+from .jobs import hasten
+from .settings import GatewaySettings, gateway_settings
+from .slice_reader import MeterRequest, MeterResult, SliceReader

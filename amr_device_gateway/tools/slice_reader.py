@@ -1,0 +1,116 @@
+"""Reads many meters at once through the head-end, for a bounded time. No ORM here."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from .exchange import exchange
+
+
+@dataclass(frozen=True)
+class MeterRequest:
+    """What one meter is asked, and what its answer will be called.
+
+    :param datetime read_at: naive UTC; None: the time of the answer
+    """
+
+    meter_id: int
+    link: str
+    protocol: Any
+    frames: list
+    kind: str = "spot"
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class MeterResult:
+    """Indexes of one meter by register, or the reason why there are none."""
+
+    meter_id: int
+    kind: str
+    read_at: datetime
+    indexes: dict = field(default_factory=dict)
+    error: str | None = None
+
+
+class SliceReader:
+    """Asks the meters of each link one after the other, all links side by side.
+
+    When the budget is used up, meters that were not asked yet have no result at all.
+
+    :param client: entered :class:`HeadEndClient`
+    :param list requests: :class:`MeterRequest`
+    :param float budget: seconds after which no further meter is begun
+    :param float timeout: seconds for one frame
+    """
+
+    def __init__(self, client, requests, budget, timeout):
+        self._client = client
+        self._budget = budget
+        self._timeout = timeout
+        self._results = asyncio.Queue()
+        self._by_link = defaultdict(list)
+        for request in requests:
+            self._by_link[request.link].append(request)
+
+    async def batches(self, seconds):
+        """Yield lists of :class:`MeterResult` as they come, at most one per period.
+
+        :param float seconds: shortest time between two batches
+        """
+        loop = asyncio.get_running_loop()
+        self._until = loop.time() + self._budget
+        tasks = [
+            asyncio.create_task(self._read_link(requests))
+            for requests in self._by_link.values()
+        ]
+        reading = asyncio.gather(*tasks)
+        try:
+            while not reading.done():
+                await asyncio.wait([reading], timeout=seconds)
+                if batch := self._take_results():
+                    yield batch
+            await reading
+        finally:
+            reading.cancel()
+
+    def _take_results(self):
+        batch = []
+        while not self._results.empty():
+            batch.append(self._results.get_nowait())
+        return batch
+
+    async def _read_link(self, requests):
+        """Read the meters of one link until the budget is used up."""
+        loop = asyncio.get_running_loop()
+        for request in requests:
+            if loop.time() >= self._until:
+                return
+            await self._results.put(await self._read_meter(request))
+
+    async def _read_meter(self, request):
+        exchanges = await exchange(
+            self._client,
+            request.link,
+            request.protocol,
+            request.frames,
+            timeout=self._timeout,
+        )
+        indexes, error = {}, None
+        for item in exchanges:
+            if item.problem:
+                error = error or str(item.problem)
+            else:
+                indexes.update(request.protocol.index_from(item.decoded))
+        if not indexes:
+            error = error or "no_index"
+        now = datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
+        return MeterResult(
+            meter_id=request.meter_id,
+            kind=request.kind,
+            read_at=request.read_at or now,
+            indexes=indexes if "total" in indexes else {},
+            error=None if "total" in indexes else error or "no_index",
+        )
