@@ -2,6 +2,8 @@ from odoo.http import request
 
 from odoo.addons.account.controllers.portal import PortalAccount
 
+from ..tools import plain_number
+
 
 class EnergyBill(PortalAccount):
     """Bills tell how each amount came about."""
@@ -13,4 +15,5 @@ class EnergyBill(PortalAccount):
             [("move_id", "=", invoice.id)], order="agreement_id, start_at, id"
         )
         values["amr_meters"] = charges._get_portal_meters()
+        values["plain"] = plain_number
         return values

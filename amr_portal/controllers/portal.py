@@ -6,6 +6,8 @@ from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal
 
+from ..tools import plain_number
+
 RECENT = 6
 
 
@@ -38,12 +40,15 @@ class EnergyPortal(CustomerPortal):
         except (AccessError, MissingError) as error:
             raise NotFound() from error
 
+    def _render_energy(self, template, values):
+        return request.render(f"amr_portal.{template}", {"plain": plain_number, **values})
+
     @http.route("/my/energy", type="http", auth="user", website=True, readonly=True)
     def portal_my_energy(self, **_kwargs):
         """All accounts of the resident, with their rooms, meters and balances."""
         accounts = request.env["amr.account"].search(self._get_energy_accounts_domain())
-        return request.render(
-            "amr_portal.portal_my_energy",
+        return self._render_energy(
+            "portal_my_energy",
             {
                 "page_name": "energy",
                 "accounts": [
@@ -77,8 +82,8 @@ class EnergyPortal(CustomerPortal):
             order="invoice_date desc, id desc",
             limit=RECENT,
         )
-        return request.render(
-            "amr_portal.portal_my_energy_account",
+        return self._render_energy(
+            "portal_my_energy_account",
             {
                 "page_name": "energy",
                 "account": account_sudo._get_portal_values(),

@@ -4,9 +4,10 @@ from odoo import http
 from odoo.exceptions import UserError, ValidationError
 from odoo.http import request
 
+from odoo.addons.amr_base.tools import dec
 from odoo.addons.payment.controllers.portal import PaymentPortal
 
-from ..tools import AmountError, parse_amount
+from ..tools import AmountError, parse_amount, plain_number
 from .portal import EnergyPortal
 
 PRESETS = (50, 100, 200, 500)
@@ -66,15 +67,17 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
                 return request.redirect(f"/my/energy/vend/{vend.id}")
             except (UserError, ValidationError) as error:
                 values["error"] = error.args[0]
-        return request.render("amr_portal.portal_recharge", values)
+        return self._render_energy("portal_recharge", values)
 
     def _prepare_vend(self, agreement_sudo, quote):
         vends = request.env["amr.vend"].sudo()
         vend = vends._get_reusable_draft(agreement_sudo)
         if vend:
-            vend.amount = quote.paid
+            vend.amount = float(quote["amount"])
             return vend
-        return vends.create({"agreement_id": agreement_sudo.id, "amount": quote.paid})
+        return vends.create(
+            {"agreement_id": agreement_sudo.id, "amount": float(quote["amount"])}
+        )
 
     @http.route(
         "/my/energy/recharge/<int:agreement_id>/quote",
@@ -92,6 +95,7 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
         values = {
             "currency": agreement_sudo.company_id.currency_id,
             "uom": agreement_sudo.utility_id.uom_name,
+            "plain": plain_number,
         }
         try:
             values["quote"] = self._get_quote(agreement_sudo, amount)
@@ -113,9 +117,9 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
             "vend": vend_sudo._get_portal_values(),
             "page_title": vend_sudo.name,
         }
-        if vend_sudo.state == "draft" and not vend_sudo._get_live_transaction():
+        if values["vend"]["payable"]:
             values.update(self._get_vend_payment_values(vend_sudo))
-        return request.render("amr_portal.portal_vend", values)
+        return self._render_energy("portal_vend", values)
 
     def _get_vend_payment_values(self, vend_sudo):
         """Return the context of core's payment form for a recharge."""
@@ -181,18 +185,19 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
         :return: processing values of the transaction
         :rtype: dict
         :raise NotFound: somebody else's recharge, or none
-        :raise ValidationError: paid or being paid already
+        :raise UserError: paid or being paid already, or no longer for sale
         """
         vend_sudo = self._get_energy_record("amr.vend", vend_id)
         self._validate_transaction_kwargs(kwargs)
-        vend_sudo.lock_for_update()
-        if vend_sudo.state != "draft" or vend_sudo._get_live_transaction():
+        vend_sudo._lock()
+        if not vend_sudo._is_payable():
             raise ValidationError(
                 request.env._(
                     "This recharge is paid, or its payment is under way. Look at the "
                     "recharge before you pay again."
                 )
             )
+        vend_sudo._quote(vend_sudo.agreement_id, dec(vend_sudo.amount, 2))
         kwargs.update(
             {
                 "amount": vend_sudo.amount,

@@ -146,9 +146,9 @@ class AmrAccount(models.Model):
         }
 
     def _get_portal_wallet(self):
-        """Return the money not yet turned into energy, or None without a wallet."""
+        """Return the money free for the next recharge, or None without a wallet."""
         wallet = self.env["amr.wallet"].search([("account_id", "=", self.id)], limit=1)
-        return dec(wallet.balance, 2) if wallet else None
+        return dec(wallet.available, 2) if wallet else None
 
     def _get_pay_url(self, bills):
         """Return where a resident pays: the bill when there is one, else the list."""

@@ -45,11 +45,18 @@ class AmrAgreement(models.Model):
             "cut": meter.relay_state == "open",
             "silent": bool(meter.comm_fault_since),
             "prepaid": self.payment_mode == "prepaid",
-            "can_recharge": active and self.payment_mode == "prepaid",
+            "can_recharge": self._can_be_recharged(),
             "tariff": self.tariff_id.name,
             "price": self._get_portal_price(),
             "ended": self._local_day(self.date_to) if self.state == "ended" else None,
         }
+
+    def _can_be_recharged(self):
+        """Return whether the resident can buy energy for this meter now."""
+        self.ensure_one()
+        return self.payment_mode == "prepaid" and not any(
+            self.env["amr.vend"]._get_obstacles(self)
+        )
 
     def _get_portal_price(self):
         """Return today's price of one unit, or None where there is not just one.

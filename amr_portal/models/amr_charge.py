@@ -19,7 +19,6 @@ class AmrCharge(models.Model):
         for (agreement, meter), charges in self.grouped(
             lambda charge: (charge.agreement_id, charge.meter_id)
         ).items():
-            measured = charges.filtered(lambda c: c.end_index or c.consumption)
             meters.append(
                 {
                     "utility": agreement.utility_id.name,
@@ -32,7 +31,6 @@ class AmrCharge(models.Model):
                     "estimated": any(charges.mapped("estimated")),
                     "lines": [charge._get_portal_line() for charge in charges],
                     "amount": sum(dec(charge.amount, 2) for charge in charges),
-                    "measured": bool(measured),
                 }
             )
         return meters
@@ -52,5 +50,5 @@ class AmrCharge(models.Model):
             "price": dec(self.unit_price, 6),
             "amount": dec(self.amount, 2),
             "estimated": self.estimated,
-            "fixed": self.component.startswith("surcharge"),
+            "fixed": self.kind != "energy",
         }

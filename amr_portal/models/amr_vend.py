@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 from odoo.addons.amr_base.tools import dec
 
@@ -17,22 +18,20 @@ class AmrVend(models.Model):
         """
         self.ensure_one()
         agreement = self.agreement_id
+        figures, obstacle = self._get_portal_figures()
         return {
+            **figures,
+            "obstacle": obstacle,
             "id": self.id,
             "name": self.name,
             "state": self.state,
             "status": self._get_portal_status(),
             "waiting": self._is_waiting(),
+            "payable": self._is_payable() and not obstacle,
             "steps": self._get_portal_steps(),
             "currency": self.currency_id,
-            "amount": dec(self.amount, 2),
-            "price": dec(self.unit_price, 6),
-            "quantity": dec(self.quantity),
-            "charged": dec(self.charged, 2),
-            "wallet_before": dec(self.wallet_before, 2),
-            "wallet_after": dec(self.wallet_after, 2),
             "purchase_no": self.purchase_no,
-            "date": self.create_date,
+            "date": self.credited_at or self.paid_at or self.create_date,
             "uom": agreement.utility_id.uom_name,
             "utility": agreement.utility_id.name,
             "icon": agreement.utility_id.icon or "fa-tachometer",
@@ -46,21 +45,38 @@ class AmrVend(models.Model):
             "bill": self.bill_move_id.name,
         }
 
+    def _get_portal_figures(self):
+        """Return what is paid and what it buys; before payment, what it would buy now.
+
+        :return: (dict of Decimal, sentence that says why it cannot be bought, or "")
+        """
+        self.ensure_one()
+        figures = {
+            "amount": dec(self.amount, 2),
+            "unit_price": dec(self.unit_price, 6),
+            "quantity": dec(self.quantity),
+            "wallet_before": dec(self.wallet_before, 2),
+            "wallet_after": dec(self.wallet_after, 2),
+        }
+        if self.state != "draft":
+            return figures, ""
+        try:
+            quote = self._quote(self.agreement_id, dec(self.amount, 2))
+        except UserError as error:
+            return figures, str(error)
+        return {key: quote[key] for key in figures}, ""
+
     def _get_live_transaction(self):
         """Return the payment that is under way or done for this recharge, if any."""
         self.ensure_one()
-        return (
-            self.env["payment.transaction"]
-            .sudo()
-            .search(
-                [
-                    ("amr_vend_id", "=", self.id),
-                    ("state", "in", ("pending", "authorized", "done")),
-                ],
-                order="id desc",
-                limit=1,
-            )
-        )
+        return self.sudo().transaction_ids.filtered(
+            lambda tx: tx.state in ("pending", "authorized", "done")
+        )[:1]
+
+    def _is_payable(self):
+        """Return whether it is still to be paid, and nobody is paying it already."""
+        self.ensure_one()
+        return self.state == "draft" and not self._get_live_transaction()
 
     def _is_waiting(self):
         """Return whether the state can change while the resident looks at it."""
@@ -128,11 +144,7 @@ class AmrVend(models.Model):
     def _get_last_payment_error(self):
         """Return why the last try to pay failed, or an empty string."""
         self.ensure_one()
-        transaction = (
-            self.env["payment.transaction"]
-            .sudo()
-            .search([("amr_vend_id", "=", self.id)], order="id desc", limit=1)
-        )
+        transaction = self.sudo().transaction_ids.sorted("id", reverse=True)[:1]
         if transaction.state == "cancel":
             return self.env._("The payment was cancelled. Nothing was taken.")
         if transaction.state == "error":

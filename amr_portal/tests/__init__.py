@@ -1,1 +1,9 @@
-from . import test_amount, test_chart
+from . import (
+    test_access,
+    test_amount,
+    test_chart,
+    test_invite,
+    test_portal,
+    test_recharge,
+    test_tours,
+)

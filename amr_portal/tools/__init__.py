@@ -1,2 +1,2 @@
-from .amount import AmountError, parse_amount
+from .amount import AmountError, parse_amount, plain_number
 from .chart import bar_chart

@@ -40,3 +40,11 @@ def parse_amount(text, places=2):
     if amount != amount.quantize(step):
         raise AmountError("decimals")
     return amount.quantize(step)
+
+
+def plain_number(value):
+    """Return a Decimal without trailing zeros, such as "0.5", "12" or "1000".
+
+    :param Decimal value: price, quantity or factor
+    """
+    return f"{value.normalize():f}"
