@@ -2,10 +2,16 @@
 
 import json
 import sys
+from pathlib import Path
 
 from odoo.cli import Command
 
-from odoo.addons.amr_device_gateway.headend import console
+# The head-end starts without the addon's models: nothing of Odoo runs in it.
+ADDON = str(Path(__file__).resolve().parents[1])
+if ADDON not in sys.path:
+    sys.path.append(ADDON)
+
+from headend import console  # noqa: E402
 
 
 class AmrConsole(Command):
@@ -20,8 +26,10 @@ class AmrConsole(Command):
     def run(self, args):
         try:
             for answer in console.run(args, sys.stdin, self.parser):
-                text = answer if isinstance(answer, str) else json.dumps(
-                    answer, ensure_ascii=False
+                text = (
+                    answer
+                    if isinstance(answer, str)
+                    else json.dumps(answer, ensure_ascii=False)
                 )
                 sys.stdout.write(text + "\n")
                 sys.stdout.flush()

@@ -4,11 +4,17 @@ import asyncio
 import logging
 import os
 import sys
+from pathlib import Path
 
 from odoo.cli import Command
 
-from odoo.addons.amr_device_gateway.headend import config as settings
-from odoo.addons.amr_device_gateway.headend import gateway
+# The head-end starts without the addon's models: nothing of Odoo runs in it.
+ADDON = str(Path(__file__).resolve().parents[1])
+if ADDON not in sys.path:
+    sys.path.append(ADDON)
+
+from headend import config as settings  # noqa: E402
+from headend import gateway  # noqa: E402
 
 LOG_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 

@@ -3,11 +3,17 @@
 import asyncio
 import logging
 import sys
+from pathlib import Path
 
 from odoo.cli import Command
 
-from odoo.addons.amr_device_gateway.headend import simulator
-from odoo.addons.amr_device_gateway.headend.simulator.app import SimulatorError
+# The head-end starts without the addon's models: nothing of Odoo runs in it.
+ADDON = str(Path(__file__).resolve().parents[1])
+if ADDON not in sys.path:
+    sys.path.append(ADDON)
+
+from headend import simulator  # noqa: E402
+from headend.simulator.app import SimulatorError  # noqa: E402
 
 LOG_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 

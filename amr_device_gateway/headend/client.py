@@ -1,7 +1,7 @@
 """Odoo's side of the control port.
 
-    async with HeadEndClient(url, token) as client:
-        replies = await client.exchange(link, protocol, frames, deadline=30)
+async with HeadEndClient(url, token) as client:
+    replies = await client.exchange(link, protocol, frames, deadline=30)
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Settings of the head-end: defaults, an ``[amr]`` section, the environment, options."""
+"""Settings of the head-end: defaults, ``[amr]`` section, environment, options."""
 
 import configparser
 import os
@@ -123,6 +123,4 @@ def _host_port(url):
     try:
         return parts.hostname or "127.0.0.1", parts.port or 7610
     except ValueError:
-        raise ConfigError(
-            f"headend_url {url} has no valid port number."
-        ) from None
+        raise ConfigError(f"headend_url {url} has no valid port number.") from None

@@ -142,9 +142,7 @@ class Gateway:
 
     def state(self, key):
         """Rows of ``/v1/links``: links with a session, and quarantined sessions."""
-        rows = [
-            link.as_dict("online") for link in self.links.values() if link.session
-        ]
+        rows = [link.as_dict("online") for link in self.links.values() if link.session]
         rows += [
             {
                 "link": f"dtu:{session.terminal}",

@@ -135,9 +135,7 @@ class Link:
         """An uplink, unless it is a late or repeated reply to a recent request."""
         protocol = registry.get(name)
         for known, request in self._recent:
-            if known == name and (
-                protocol.matches(request, frame) or frame in request
-            ):
+            if known == name and (protocol.matches(request, frame) or frame in request):
                 _logger.debug("%s: stale reply dropped", self.key)
                 return
         self.on_uplink(self, name, frame)
@@ -206,9 +204,7 @@ class Link:
         start = loop.time()
         try:
             self.session.send(request.frame)
-            _logger.debug(
-                "%s > %s", self.key, _Hex(request.protocol, request.frame)
-            )
+            _logger.debug("%s > %s", self.key, _Hex(request.protocol, request.frame))
             reply = await self._exchange.wait(min(request.timeout, left))
         finally:
             self._exchange = None

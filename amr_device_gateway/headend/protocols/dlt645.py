@@ -111,4 +111,3 @@ def same_meter(asked, answered):
         return True
     short = asked.lstrip("A")
     return len(short) < 12 and len(short) % 2 == 0 and answered.endswith(short)
-

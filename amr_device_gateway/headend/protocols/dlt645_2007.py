@@ -10,11 +10,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from . import bcd, dlt645, dlt645_items
-from .base import Decoded, EncodeError, Fault, Protocol, ProtocolError, Value
-from .base import PurchaseState
+from .base import (
+    Decoded,
+    EncodeError,
+    Fault,
+    Protocol,
+    ProtocolError,
+    PurchaseState,
+    Value,
+)
 
 SECURITY, READ, READ_NEXT, READ_ADDRESS, WRITE, CLOCK, RELAY = (
-    (0x03, 0x11, 0x12, 0x13, 0x14, 0x08, 0x1C)
+    0x03,
+    0x11,
+    0x12,
+    0x13,
+    0x14,
+    0x08,
+    0x1C,
 )
 REPLY, ERROR, MORE = 0x80, 0x40, 0x20
 FUNCTION = 0x1F

@@ -89,9 +89,7 @@ def test_relay_is_opened_and_read_back(world):
                     ),
                     protocol.relay_state(address),
                 ]
-                replies = await client.exchange(
-                    LINK, protocol.name, frames, priority=1
-                )
+                replies = await client.exchange(LINK, protocol.name, frames, priority=1)
                 assert [one.error for one in replies] == [None, None], protocol.name
                 state = protocol.relay_from(protocol.decode(replies[1].reply))
                 assert state == wanted
