@@ -1,0 +1,108 @@
+"""The template database of the tests: every module of others, none of ours.
+
+Building it takes a minute; copying it takes a second. It is built again when one of
+the versions it depends on changes.
+"""
+
+import ast
+import hashlib
+import os
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from runtime import PYTHON, ROOT, RUN, Cluster, SetupError, addons, copy_filestore
+from runtime import odoo_command, odoo_conf
+
+FOLDER = RUN / "test"
+DATA = FOLDER / "data"
+PREFIX = "template_"
+# What the tests use beyond the addons' own dependencies.
+EXTRA_MODULES = {"l10n_cn", "payment_demo"}
+LANGUAGE = "zh_CN"
+
+
+def cluster():
+    """Return the running cluster of the tests, which does not wait for the disk."""
+    return Cluster("pg-test", durable=False).start()
+
+
+def manifest(addon):
+    return ast.literal_eval((addon / "__manifest__.py").read_text())
+
+
+def modules_of_others():
+    """Return the names of the modules our addons depend on, and those tests use."""
+    ours = {addon.name for addon in addons()}
+    depends = {name for addon in addons() for name in manifest(addon)["depends"]}
+    return sorted((depends | EXTRA_MODULES) - ours)
+
+
+def template_name():
+    """Return a name that changes with all that the template is made from."""
+    odoo = Path(PYTHON.parents[1] / "odoo/odoo").resolve()
+    versions = sorted(
+        f"{package.name} {package.version}"
+        for package in metadata.distributions()
+        if package.name.startswith("odoo")
+    )
+    parts = [str(odoo), LANGUAGE, *versions, *modules_of_others()]
+    return PREFIX + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def conf(server, **options):
+    """Write the configuration of the tests' Odoo and return its path."""
+    DATA.mkdir(parents=True, exist_ok=True)
+    return odoo_conf(
+        server,
+        FOLDER / "odoo.conf",
+        data_dir=DATA,
+        max_cron_threads=0,
+        **options,
+    )
+
+
+def run_odoo(conf_path, log, *args):
+    """Run Odoo to its end with its output in the file `log`; return its exit status."""
+    with open(log, "w") as output:
+        return subprocess.call(
+            odoo_command("-c", conf_path, *args),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env={**os.environ, "LANG": "C.UTF-8"},
+        )
+
+
+def ensure_template(server):
+    """Build the template unless it is there; return its name."""
+    name = template_name()
+    existing = server.databases()
+    if name in existing:
+        return name
+    for old in existing:
+        if old.startswith(PREFIX):
+            server.drop(old)
+    # Under another name until it is complete: an interrupted build is no template.
+    building = f"{name}_new"
+    log = FOLDER / "template.log"
+    status = run_odoo(
+        conf(server),
+        log,
+        *("-d", building, "-i", ",".join(modules_of_others())),
+        *("--load-language", LANGUAGE, "--stop-after-init"),
+    )
+    if status:
+        raise SetupError(f"building the template database failed: see {log}")
+    copy_filestore(building, name, DATA)
+    server.psql("postgres", f'ALTER DATABASE "{building}" RENAME TO "{name}"')
+    return name
+
+
+def fresh(server, database):
+    """Make `database` a new copy of the template."""
+    template = ensure_template(server)
+    server.drop(database)
+    server.copy(template, database)
+    copy_filestore(template, database, DATA)
+    return database
