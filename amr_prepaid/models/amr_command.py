@@ -1,0 +1,150 @@
+from decimal import Decimal
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.amr_device_gateway.headend.protocols.authenticator import (
+    SimulatorAuthenticator,
+)
+from odoo.addons.amr_device_gateway.headend.protocols.base import ProtocolError
+from odoo.addons.amr_device_gateway.tools import gateway_settings
+
+CREDIT_KINDS = ("credit", "credit_state")
+
+
+class AmrCommand(models.Model):
+    """Credit a prepaid meter, and read what it says of its credit.
+
+    The meter's purchase number decides (design, flow 3): n, the number of the command,
+    means done; n - 1 means not done, the same frame may go out again; anything else is
+    for a person. It is read before the first frame, too, so that an order is never taken
+    for credited because of a number that was there before.
+    """
+
+    _inherit = "amr.command"
+
+    kind = fields.Selection(
+        selection_add=[("credit", "Credit"), ("credit_state", "Read credit")],
+        ondelete={"credit": "cascade", "credit_state": "cascade"},
+    )
+    vend_id = fields.Many2one(
+        "amr.vend", "Prepaid order", readonly=True, index=True, ondelete="restrict"
+    )
+
+    def _conflicts(self):
+        if self.kind not in CREDIT_KINDS:
+            return super()._conflicts()
+        return CREDIT_KINDS
+
+    def _changes_something(self):
+        return self.kind != "credit_state" and super()._changes_something()
+
+    def _verify_first(self):
+        return self.kind == "credit" or super()._verify_first()
+
+    def _request_frames(self):
+        if self.kind not in CREDIT_KINDS:
+            return super()._request_frames()
+        if self.kind == "credit_state":
+            return []
+        frame = self._protocol().credit(
+            self._address(),
+            purchase_no=self.payload["purchase_no"],
+            amount=Decimal(self.payload["amount"]),
+            customer_no=self.payload["customer_no"],
+            authenticator=self._get_credit_authenticator(),
+        )
+        return [frame]
+
+    def _get_credit_authenticator(self):
+        """Return the callable that authenticates credit frames; hook for key devices.
+
+        :raises UserError: no key is configured
+        """
+        key = gateway_settings().credit_key
+        if not key:
+            raise UserError(
+                self.env._(
+                    "Credit commands need a key: set credit_key in section [amr] of "
+                    "the configuration file, or AMR_CREDIT_KEY in the environment."
+                )
+            )
+        return SimulatorAuthenticator(key)
+
+    def _verify_frames(self):
+        if self.kind not in CREDIT_KINDS:
+            return super()._verify_frames()
+        return self._protocol().purchase_state(self._address())
+
+    def _judge_conflict(self, verification):
+        if self.kind != "credit":
+            return super()._judge_conflict(verification)
+        state = self._purchase_state_from(verification)
+        if not state:
+            return None
+        number = self.payload["purchase_no"]
+        if state.purchase_no not in (number - 1, number):
+            return self.env._(
+                "The meter is at purchase number %(there)s; this is number %(number)s.",
+                there=state.purchase_no,
+                number=number,
+            )
+        if state.purchase_no == number and not self._was_sent():
+            return self.env._(
+                "The meter had purchase number %s before this credit was sent.", number
+            )
+        return None
+
+    def _judge(self, verification):
+        if self.kind not in CREDIT_KINDS:
+            return super()._judge(verification)
+        state = self._purchase_state_from(verification)
+        if not state:
+            return "unknown"
+        self.meter_id._record_purchase_state(state)
+        if self.kind == "credit_state" or state.purchase_no == self.payload["purchase_no"]:
+            return "done"
+        if state.purchase_no == self.payload["purchase_no"] - 1:
+            return "not_done"
+        return "unknown"
+
+    def _purchase_state_from(self, verification):
+        """Return the ``PurchaseState`` that the replies tell, or None."""
+        if not all(item.decoded and not item.problem for item in verification):
+            return None
+        try:
+            return self._protocol().purchase_from(
+                [item.decoded for item in verification]
+            )
+        except ProtocolError:
+            return None
+
+    def _was_sent(self):
+        """Return whether a frame with this purchase number has ever left for it."""
+        commands = self | self.vend_id.command_ids
+        return any(commands.filtered(self._has_same_number).mapped("tries"))
+
+    def _has_same_number(self, command):
+        return command.payload["purchase_no"] == self.payload["purchase_no"]
+
+    def _done_text(self):
+        if self.kind not in CREDIT_KINDS:
+            return super()._done_text()
+        return self.env._(
+            "The meter is at purchase number %(number)s and has %(credit)s %(unit)s.",
+            number=self.meter_id.purchase_no,
+            credit=f"{self.meter_id.credit_balance:.2f}",
+            unit=self.meter_id.uom_name,
+        )
+
+    def _on_done(self):
+        result = super()._on_done()
+        if self.kind == "credit":
+            self.vend_id._on_credited()
+        return result
+
+    def _on_failed(self):
+        result = super()._on_failed()
+        if self.kind == "credit":
+            self.vend_id._on_credit_failed(self)
+        return result

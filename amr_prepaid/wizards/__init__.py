@@ -1,0 +1,2 @@
+from . import amr_vend_sell
+from . import amr_vend_resolve
