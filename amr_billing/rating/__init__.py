@@ -1,7 +1,7 @@
 """Rating: consumption and prices in, priced pieces out.
 
-Pure Python on :class:`decimal.Decimal`; knows neither Odoo nor a database, so that every
-figure on a bill can be reproduced and tested in a second.
+Pure Python on :class:`decimal.Decimal`; knows neither Odoo nor a database, so that
+every figure on a bill can be reproduced and tested in a second.
 """
 
 from .engine import rate
@@ -15,7 +15,7 @@ from .errors import (
     RatingError,
 )
 from .readings import Curve
-from .tariff import Price, Step, Surcharge, split_blocks
+from .tariff import TIME_REGISTERS, Price, Step, Surcharge, split_blocks
 from .values import Piece, Reading, Span, money, quantity
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Span",
     "Step",
     "Surcharge",
+    "TIME_REGISTERS",
     "money",
     "quantity",
     "rate",

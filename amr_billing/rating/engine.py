@@ -21,9 +21,9 @@ def rate(
 ) -> list[Piece]:
     """Price the consumption of one agreement over one bill.
 
-    Every span is cut where the price changes and every part is priced by the version in
-    force. Money is rounded once, at the piece. Surcharges per bill and the minimum follow
-    the version in force at the end, and the minimum looks at energy only.
+    Every span is cut where the price changes and every part is priced by the version
+    in force. Money is rounded once, at the piece. Surcharges per bill and the minimum
+    follow the version in force at the end, and the minimum looks at energy only.
 
     :param spans: the meters in the order in which they were installed.
     :param used: units already priced in the same period (position in the steps).
@@ -216,7 +216,7 @@ def _once_per_bill(
     for surcharge in price.surcharges:
         if surcharge.kind == "per_bill":
             component = f"surcharge/{surcharge.key}"
-            yield piece("surcharge", component, surcharge.amount, surcharge.key)
+            yield piece("fixed", component, surcharge.amount, surcharge.key)
     energy = sum((p.amount for p in pieces if p.kind == "energy"), ZERO)
     missing = money(price.minimum, rounding) - energy
     if missing > 0:

@@ -14,7 +14,8 @@ ROLL_OVER_SHARE = Decimal("0.1")
 class Curve:
     """Index of one register as a function of time, never falling.
 
-    The dial's roll-over is unrolled first: behind it the index goes on above the capacity.
+    The dial's roll-over is unrolled first: behind it the index goes on above the
+    capacity.
     """
 
     def __init__(self, span: Span, register: str):
@@ -74,8 +75,8 @@ class Curve:
     def consumption(self, start: Reading, end: Reading) -> Decimal:
         """Units used between two points of this curve.
 
-        The index is multiplied by the factor and rounded before the subtraction, so that
-        neighbouring intervals always add up to the interval around them.
+        The index is multiplied by the factor and rounded before the subtraction, so
+        that neighbouring intervals always add up to the interval around them.
         """
         factor = self.span.factor
         return quantity(end.index * factor) - quantity(start.index * factor)

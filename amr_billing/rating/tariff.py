@@ -82,8 +82,8 @@ def split_blocks(
     """Cut a consumption into the blocks of a stepped price.
 
     :param used: units of the same period that were priced before.
-    :param scale: how many periods the steps stand for (a bill over two months has blocks
-        of double size).
+    :param scale: how many periods the steps stand for (a bill over two months has
+        blocks of double size).
     :return: block number from 1, units in it, price; never empty, blocks without
         units are left out (but one remains for a consumption of zero).
     :raise MissingPrice: when the first unit lies below the first step.

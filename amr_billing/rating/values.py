@@ -59,12 +59,12 @@ class Span:
 class Piece:
     """One priced piece: ``amount == money(quantity × unit_price)``.
 
-    ``consumption`` is the part of the measured consumption that this piece prices; pieces that
-    price no unit of their own (surcharges, minimum) have none, so that summing it
-    over the pieces gives the consumption of the interval.
+    ``consumption`` is the part of the measured consumption that this piece prices;
+    pieces that price no unit of their own (surcharges, minimum) have none, so that
+    summing it over the pieces gives the consumption of the interval.
     """
 
-    kind: str  # energy, surcharge or minimum
+    kind: str  # energy, surcharge (per unit), fixed (per bill) or minimum
     component: str  # total, t1 … t4, total/1 … (block), surcharge/KEY, minimum
     meter: Hashable
     price: Hashable

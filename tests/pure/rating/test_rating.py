@@ -94,9 +94,7 @@ def test_factor_multiplies_the_index():
 
 
 def test_roll_over_near_both_ends_of_the_dial():
-    (piece,) = rate(
-        [span("999990.5", "12.3", capacity=D(1000000))], [flat("1")]
-    )
+    (piece,) = rate([span("999990.5", "12.3", capacity=D(1000000))], [flat("1")])
     assert piece.consumption == D("21.8")
     assert (piece.start_index, piece.end_index) == (D("999990.5"), D("12.3"))
 
@@ -244,9 +242,7 @@ def tou_span(**indexes):
     )
 
 
-TOU = Price(
-    "v1", "tou", registers={"t1": D("1.2"), "t2": D("0.8"), "t4": D("0.3")}
-)
+TOU = Price("v1", "tou", registers={"t1": D("1.2"), "t2": D("0.8"), "t4": D("0.3")})
 
 
 def test_time_of_use_prices_every_register_once():

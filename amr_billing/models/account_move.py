@@ -1,0 +1,151 @@
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.amr_base.tools import dec
+
+from ..tools import chinese_capitals
+
+KIND_ORDER = ("energy", "surcharge", "fixed", "minimum")
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    amr_account_id = fields.Many2one(
+        "amr.account",
+        "Customer account",
+        index="btree_not_null",
+        readonly=True,
+        ondelete="restrict",
+    )
+    amr_community_id = fields.Many2one(
+        "amr.community",
+        "Community",
+        index="btree_not_null",
+        readonly=True,
+        ondelete="restrict",
+    )
+    amr_run_id = fields.Many2one(
+        "amr.billing.run",
+        "Billing run",
+        index="btree_not_null",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+    )
+    amr_release = fields.Boolean(
+        "Bill the consumption again",
+        copy=False,
+        readonly=True,
+        help="The credited bill was wrong: its consumption is billed by the next run. "
+        "Otherwise it is waived.",
+    )
+    amr_charge_ids = fields.One2many("amr.charge", "move_id", readonly=True)
+    amr_charge_count = fields.Integer(
+        "Charges", compute="_compute_amr_charge_count", compute_sudo=True
+    )
+
+    _amr_once_a_run = models.UniqueIndex(
+        "(amr_run_id, amr_account_id) WHERE amr_run_id IS NOT NULL",
+        "An account gets one bill in a billing run.",
+    )
+
+    @api.depends("amr_charge_ids")
+    def _compute_amr_charge_count(self):
+        counts = dict(
+            self.env["amr.charge"]._read_group(
+                [("move_id", "in", self.ids)], ["move_id"], ["__count"]
+            )
+        )
+        for move in self:
+            move.amr_charge_count = counts.get(move, 0)
+
+    def _post(self, soft=True):
+        posted = super()._post(soft)
+        posted._reverse_amr_charges()
+        return posted
+
+    def _reverse_amr_charges(self):
+        """Mark the charges of bills that these credit notes credit in full."""
+        for refund in self:
+            bill = refund.reversed_entry_id
+            if not (refund.move_type == "out_refund" and bill.amr_run_id):
+                continue
+            credited = sum(
+                bill.sudo()
+                .reversal_move_ids.filtered(
+                    lambda m: m.state == "posted" and m.move_type == "out_refund"
+                )
+                .mapped("amount_total")
+            )
+            if bill.currency_id.compare_amounts(credited, bill.amount_total) >= 0:
+                bill.sudo().amr_charge_ids.write(
+                    {"reversed": True, "released": refund.amr_release}
+                )
+
+    def _is_amr_frozen(self):
+        """Whether this document belongs to what was billed, and is posted."""
+        self.ensure_one()
+        return self.state == "posted" and bool(
+            self.amr_run_id or self.reversed_entry_id.amr_run_id
+        )
+
+    def _refuse_amr_frozen(self):
+        for move in self:
+            if move._is_amr_frozen():
+                raise UserError(
+                    self.env._(
+                        "%(bill)s was posted by a billing run and does not change any "
+                        "more. Credit it instead: to waive it, or to bill its "
+                        "consumption again.",
+                        bill=move.name,
+                    )
+                )
+
+    def button_draft(self):
+        self._refuse_amr_frozen()
+        return super().button_draft()
+
+    def button_cancel(self):
+        self._refuse_amr_frozen()
+        return super().button_cancel()
+
+    def _get_amr_capitals(self):
+        """Total in Chinese capitals; empty when it is not money of China."""
+        self.ensure_one()
+        if self.currency_id.name != "CNY":
+            return ""
+        return chinese_capitals(dec(self.amount_total, 2))
+
+    def _get_amr_bill_rows(self):
+        """Charges of the bill by agreement, for print.
+
+        :return: list of (agreement, charges, subtotal)
+        """
+        self.ensure_one()
+        rows = []
+        charges = self.sudo().amr_charge_ids.sorted(
+            lambda c: (
+                c.utility_id.sequence,
+                c.room_id.display_name or "",
+                c.agreement_id.id,
+                c.start_at,
+                KIND_ORDER.index(c.kind),
+                c.component,
+            )
+        )
+        for agreement, own in charges.grouped("agreement_id").items():
+            subtotal = sum((dec(charge.amount, 6) for charge in own), Decimal(0))
+            rows.append((agreement, own, float(subtotal)))
+        return rows
+
+    def action_open_amr_charges(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "amr_billing.amr_charge_action"
+        )
+        action["domain"] = [("move_id", "=", self.id)]
+        action["context"] = {}
+        return action

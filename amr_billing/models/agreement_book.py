@@ -1,0 +1,232 @@
+"""Reads all that a batch of agreements needs for rating, in a handful of queries."""
+
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+
+from odoo.tools import SQL
+
+from odoo.addons.amr_base.tools import dec
+
+from ..rating import TIME_REGISTERS, Reading, Span, rate
+
+
+class NoMeter(Exception):
+    """No meter was installed at the metering point in the time to be billed."""
+
+
+class AgreementBook:
+    """Unbilled time, readings and prices of some agreements up to a local day.
+
+    What was billed stays billed: an index that a charge holds is the opening index of
+    what follows it. Cuts without such an index take the reading of that very moment,
+    or the nearest usable one within the company's tolerance.
+    """
+
+    def __init__(self, agreements, date_to):
+        self.env = agreements.env
+        self.date_to = date_to
+        self.agreements = agreements
+        self.known = {}
+        self.billed = defaultdict(list)
+        self._prices = {}
+        self._read_charges()
+        installations = self.env["amr.installation"].search(
+            [("point_id", "in", agreements.point_id.ids)], order="date_from"
+        )
+        self.installations = installations.grouped("point_id")
+        self._note_installations(installations)
+        self.gaps = {
+            agreement.id: [
+                (gap, self._cut(agreement, *gap)) for gap in self._gaps(agreement)
+            ]
+            for agreement in agreements
+        }
+        self.readings = self._read_readings()
+
+    # === What there is === #
+
+    def _read_charges(self):
+        self.env["amr.charge"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT agreement_id, meter_id, split_part(component, '/', 1),
+                       start_at, end_at, start_index, end_index, consumption
+                  FROM amr_charge
+                 WHERE agreement_id = ANY(%s) AND kind = 'energy' AND NOT released
+                 ORDER BY agreement_id, start_at
+                """,
+                list(self.agreements.ids),
+            )
+        )
+        for agreement, meter, register, start, end, opening, closing, used in rows:
+            self.known[meter, register, start] = Reading(start, dec(opening))
+            self.known[meter, register, end] = Reading(end, dec(closing))
+            self.billed[agreement].append((start, end, dec(used)))
+
+    def _note_installations(self, installations):
+        for one in installations:
+            key = one.meter_id.id, "total", one.date_from
+            self.known.setdefault(key, Reading(one.date_from, dec(one.start_index)))
+            if one.date_to:
+                key = one.meter_id.id, "total", one.date_to
+                self.known.setdefault(key, Reading(one.date_to, dec(one.end_index)))
+
+    def _gaps(self, agreement):
+        """The times of an agreement that no standing charge covers, in order."""
+        end = agreement.community_id._local_midnight(self.date_to)
+        end = min(end, agreement.date_to or end)
+        position, gaps = agreement.date_from, []
+        for start, stop, _used in self.billed[agreement.id]:
+            if position < min(start, end):
+                gaps.append((position, min(start, end)))
+            position = max(position, stop)
+        if position < end:
+            gaps.append((position, end))
+        return gaps
+
+    def _cut(self, agreement, start, end):
+        """(meter, start, end) for each meter that measured in this time."""
+        return [
+            (one.meter_id, max(start, one.date_from), min(end, one.date_to or end))
+            for one in self.installations.get(agreement.point_id, ())
+            if one.date_from < end and (not one.date_to or one.date_to > start)
+        ]
+
+    def _read_readings(self):
+        """Usable readings at the cuts, and exactly at the changes of price."""
+        wanted = set()
+        for agreement in self.agreements:
+            tolerance = agreement.company_id.amr_closing_tolerance * 3600
+            changes = {price.start for price in self.prices(agreement)}
+            for _gap, parts in self.gaps[agreement.id]:
+                for meter, start, end in parts:
+                    wanted |= {(meter.id, start, tolerance), (meter.id, end, tolerance)}
+                    wanted |= {
+                        (meter.id, change, 0)
+                        for change in changes
+                        if start < change < end
+                    }
+        self.env["amr.reading"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT ON (w.meter_id, w.moment, r.register)
+                       w.meter_id, r.register, w.moment, r.index, r.quality, r.read_at
+                  FROM unnest(%(meters)s::int[], %(moments)s::timestamp[],
+                              %(seconds)s::int[]) AS w(meter_id, moment, seconds)
+                  JOIN amr_reading r ON r.meter_id = w.meter_id
+                   AND r.read_at BETWEEN w.moment - make_interval(secs => w.seconds)
+                                     AND w.moment + make_interval(secs => w.seconds)
+                 WHERE r.superseded_by_id IS NULL AND r.quality <> 'suspect'
+                 ORDER BY w.meter_id, w.moment, r.register,
+                       abs(EXTRACT(epoch FROM r.read_at - w.moment)),
+                       r.kind IN ('daily', 'monthly') DESC, r.quality = 'ok' DESC, r.id
+                """,
+                meters=[meter for meter, _moment, _tolerance in wanted],
+                moments=[moment for _meter, moment, _tolerance in wanted],
+                seconds=[tolerance for _meter, _moment, tolerance in wanted],
+            )
+        )
+        return {
+            (meter, register, moment): (
+                Reading(moment, dec(index), quality == "estimated"),
+                read_at,
+            )
+            for meter, register, moment, index, quality, read_at in rows
+        }
+
+    # === What the engine takes === #
+
+    def prices(self, agreement):
+        """The agreement's price versions, as the engine takes them."""
+        key = agreement.tariff_id, agreement.community_id
+        if key not in self._prices:
+            tariff, community = key
+            self._prices[key] = [
+                version._get_rating_price(community) for version in tariff.version_ids
+            ]
+        return self._prices[key]
+
+    def _span(self, prices, meter, start, end):
+        inside = [
+            price
+            for price in prices
+            if (price.start or start) < end and (price.end or end) > start
+        ]
+        priced = {name for price in inside for name in price.priced_registers()}
+        changes = [price.start for price in inside if start < (price.start or start)]
+        readings = {}
+        for register in priced | set(TIME_REGISTERS):
+            opening = self._at(meter, register, start, before=end)
+            closing = self._at(meter, register, end, after=start)
+            between = [
+                self.readings[meter.id, register, change][0]
+                for change in changes
+                if (meter.id, register, change) in self.readings
+            ]
+            if register in priced or (opening and closing):
+                course = (opening, *between, closing)
+                readings[register] = tuple(reading for reading in course if reading)
+        return Span(
+            meter=meter.id,
+            start=start,
+            end=end,
+            readings=readings,
+            factor=dec(meter.factor, 6),
+            capacity=Decimal(10) ** meter.model_id.digits,
+        )
+
+    def _at(self, meter, register, moment, before=None, after=None):
+        """The index that counts at a cut; it must lie inside the span's other end."""
+        key = meter.id, register, moment
+        if key in self.known:
+            return self.known[key]
+        reading, read_at = self.readings.get(key, (None, None))
+        if reading and (before and read_at >= before or after and read_at <= after):
+            return None
+        return reading
+
+    def rate(self, agreement):
+        """Price all unbilled time of one agreement.
+
+        :return: list of rating pieces, empty when everything is billed
+        :raise RatingError: when something is missing or implausible
+        :raise NoMeter: when nothing measured in the time to be billed
+        """
+        pieces, prices = [], self.prices(agreement)
+        currency = agreement.company_id.currency_id
+        for gap, parts in self.gaps[agreement.id]:
+            if not parts and not self.billed[agreement.id]:
+                raise NoMeter()
+            pieces += rate(
+                [self._span(prices, *part) for part in parts],
+                prices,
+                used=self._used(agreement, *gap),
+                scale=Decimal(self._months(agreement, *gap)),
+                rounding=Decimal(str(currency.rounding)),
+            )
+        return pieces
+
+    def _months(self, agreement, start, end):
+        """How many calendar months a bill over this time stands for."""
+        community = agreement.community_id
+        first = community._local_date(start)
+        last = community._local_date(end - timedelta(microseconds=1))
+        return (last.year - first.year) * 12 + last.month - first.month + 1
+
+    def _used(self, agreement, start, end):
+        """Units billed before in the month of the gap: its position in the steps."""
+        community = agreement.community_id
+        if self._months(agreement, start, end) > 1:
+            return Decimal(0)
+        month = community._local_midnight(community._local_date(start).replace(day=1))
+        return sum(
+            (
+                used
+                for begin, stop, used in self.billed[agreement.id]
+                if month <= begin and stop <= end
+            ),
+            Decimal(0),
+        )
