@@ -49,7 +49,7 @@ class AmrTariff(models.Model):
         )[:1]
 
     def _versions_between(self, date_from, date_to):
-        """Return the versions in force at any time of [date_from, date_to), in order."""
+        """Return the versions in force at some time of [date_from, date_to)."""
         self.ensure_one()
         return self.version_ids.filtered(
             lambda v: v.date_from < date_to and (not v.date_to or v.date_to > date_from)

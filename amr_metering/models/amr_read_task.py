@@ -71,7 +71,7 @@ class AmrReadTask(models.Model):
     finished_at = fields.Datetime(readonly=True, copy=False)
     line_ids = fields.One2many("amr.read.task.line", "task_id", copy=False)
     total_count = fields.Integer("Meters to read", compute="_compute_counts")
-    done_count = fields.Integer("Read", compute="_compute_counts")
+    done_count = fields.Integer("Meters read", compute="_compute_counts")
     pending_count = fields.Integer("Waiting", compute="_compute_counts")
     missing_count = fields.Integer("Not answering", compute="_compute_counts")
     manual_count = fields.Integer("To be read by hand", compute="_compute_counts")

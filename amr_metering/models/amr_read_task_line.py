@@ -25,7 +25,7 @@ class AmrReadTaskLine(models.Model):
     state = fields.Selection(
         [
             ("pending", "Waiting"),
-            ("done", "Read"),
+            ("done", "Done"),
             ("missing", "Not answering"),
             ("manual", "Read by hand"),
         ],
