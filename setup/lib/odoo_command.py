@@ -3,8 +3,16 @@
 import os
 import sys
 
-from runtime import CONF, HTTP_PORT, ROOT, Cluster, free_port, odoo_command, odoo_conf
-from runtime import told
+from runtime import (
+    CONF,
+    HTTP_PORT,
+    ROOT,
+    Cluster,
+    free_port,
+    odoo_command,
+    odoo_conf,
+    told,
+)
 
 PORT_OPTIONS = ("-p", "--http-port", "--no-http")
 

@@ -1,4 +1,4 @@
-"""Read Odoo's log: how many tests ran, what failed, what our addons complained about."""
+"""Read Odoo's log: how many tests ran, what failed, what our addons complain about."""
 
 import re
 from dataclasses import dataclass, field

@@ -108,7 +108,9 @@ class Apt:
             "APT::Sandbox::User": "",
         }
         self.options = [
-            part for name, value in options.items() for part in ("-o", f"{name}={value}")
+            part
+            for name, value in options.items()
+            for part in ("-o", f"{name}={value}")
         ]
 
     def _source_list(self, suite):
@@ -222,9 +224,7 @@ def cached_debian_odoo(cache, error):
 
 
 def dangling_links(tree):
-    return [
-        path for path in tree.rglob("*") if path.is_symlink() and not path.exists()
-    ]
+    return [path for path in tree.rglob("*") if path.is_symlink() and not path.exists()]
 
 
 def mend_links(apt, folder, tree):
@@ -281,8 +281,7 @@ def archived_odoo(archive):
     with tempfile.TemporaryDirectory(dir=cache, prefix="archive-") as temporary:
         folder = Path(temporary)
         path = local_archive(archive, folder)
-        with path.open("rb") as stream:
-            checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
         target = cache / f"archive_{checksum[:24]}"
         if not target.exists():
             say(f"Odoo: unpacking {path.name}")

@@ -145,7 +145,9 @@ class Cluster:
         found = [path for path in found if (path / "initdb").exists()]
         if not found:
             raise SetupError("PostgreSQL's server is missing. Run setup/install first.")
-        return max(found, key=lambda path: [int(n) for n in re.findall(r"\d+", str(path))])
+        return max(
+            found, key=lambda path: [int(n) for n in re.findall(r"\d+", str(path))]
+        )
 
     def _user(self):
         return pwd.getpwnam("postgres") if self.as_postgres else None
@@ -182,7 +184,9 @@ class Cluster:
             if not (self.data / "PG_VERSION").exists():
                 self._create()
             self._make_folder(self.socket)
-            self._run("pg_ctl", "-D", self.data, "-l", self.folder / "log", "-w", "start")
+            self._run(
+                "pg_ctl", "-D", self.data, "-l", self.folder / "log", "-w", "start"
+            )
         return self
 
     def stop(self):

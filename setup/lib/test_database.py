@@ -11,8 +11,17 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from runtime import PYTHON, ROOT, RUN, Cluster, SetupError, addons, copy_filestore
-from runtime import odoo_command, odoo_conf
+from runtime import (
+    PYTHON,
+    ROOT,
+    RUN,
+    Cluster,
+    SetupError,
+    addons,
+    copy_filestore,
+    odoo_command,
+    odoo_conf,
+)
 
 FOLDER = RUN / "test"
 DATA = FOLDER / "data"
