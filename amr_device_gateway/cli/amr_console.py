@@ -6,7 +6,7 @@ from pathlib import Path
 
 from odoo.cli import Command
 
-# The head-end starts without the addon's models: nothing of Odoo runs in it.
+# The console starts without the addon's models: nothing of Odoo runs in it.
 ADDON = str(Path(__file__).resolve().parents[1])
 if ADDON not in sys.path:
     sys.path.append(ADDON)

@@ -25,6 +25,8 @@ class Config:
     :param byte_gap: silence after which garbage is no longer waited for
     :param pace: pause between a reply and the next request on the same link
     :param queue_limit: frames that may wait on one link
+    :param config_interval: how often Odoo is asked for the list of links
+    :param refresh_pause: least time between two such requests
     """
 
     name: str = ""
@@ -43,6 +45,7 @@ class Config:
     byte_gap: float = 0.5
     pace: float = 0.02
     config_interval: float = 60.0
+    refresh_pause: float = 2.0
     post_timeout: float = 20.0
     max_sessions: int = 20000
     max_quarantined: int = 200

@@ -10,6 +10,15 @@ _logger = logging.getLogger(__name__)
 
 MAX_REGISTRATION = 256
 
+#: A peer that is gone is noticed after a minute and a half at the latest.
+KEEP_ALIVE = {
+    "TCP_NODELAY": 1,
+    "TCP_KEEPIDLE": 60,
+    "TCP_KEEPINTVL": 10,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 90_000,
+}
+
 NEW, ONLINE, QUARANTINED, CLOSED = "new", "online", "quarantined", "closed"
 
 
@@ -23,6 +32,8 @@ class DtuSession(asyncio.Protocol):
         self.state = NEW
         self.link = None
         self.terminal = ""
+        self.known_form = False
+        self.announced = False
         self.since = self.heard = time.time()
         self._hello = b""
         self._timer = None
@@ -91,7 +102,9 @@ def keep_alive(sock):
     if sock is None:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class Registration:

@@ -23,7 +23,6 @@ from .spool import Spool
 _logger = logging.getLogger(__name__)
 
 SWEEP_INTERVAL = 5.0
-REFRESH_PAUSE = 2.0
 
 
 class Gateway:
@@ -46,7 +45,6 @@ class Gateway:
         self._server = None
         self._sweeper = None
         self._tasks = set()
-        self._refreshed_at = 0.0
 
     # === LIFE === #
 
@@ -129,8 +127,9 @@ class Gateway:
         for link in removed:
             self._remove(link)
         for session in list(self.sessions):
-            if session.state == QUARANTINED and self._link_of(session.terminal):
-                self._admit(session, self._link_of(session.terminal))
+            if session.state == QUARANTINED and session.known_form:
+                link = self._link_of(session.terminal)
+                self._admit(session, link) if link else self._announce(session)
 
     def _remove(self, link):
         link.stop()
@@ -171,6 +170,16 @@ class Gateway:
         if link and link.detach(session):
             _logger.info("%s: link down", session)
             self.spool.put("link_down", link.key, link.terminal, session.peer)
+        elif session.announced and not link and not self._held(session.terminal):
+            key = f"dtu:{session.terminal}"
+            self.spool.put("link_down", key, session.terminal, session.peer)
+
+    def _held(self, terminal):
+        """Whether another session of this unknown terminal is there."""
+        return any(
+            one.state == QUARANTINED and one.terminal == terminal
+            for one in self.sessions
+        )
 
     def certain(self, hello):
         return self.registration.certain(hello)
@@ -179,6 +188,7 @@ class Gateway:
         """A session has said who it is; a stranger makes us ask Odoo once."""
         terminal = self.registration.terminal(hello)
         session.terminal = terminal or printable(hello)
+        session.known_form = bool(terminal)
         link = self._link_of(terminal) if terminal else None
         if link:
             self._admit(session, link)
@@ -187,25 +197,26 @@ class Gateway:
         if terminal:
             self._spawn(self._ask_for(session))
         else:
-            self._quarantine(session)
+            _logger.warning("%s: no registration packet, quarantined", session)
+        held = sum(1 for one in self.sessions if one.state == QUARANTINED)
+        if held > self.config.max_quarantined:
+            session.close("too many unknown terminals")
 
     async def _ask_for(self, session):
-        """Refresh the links (not more often than every REFRESH_PAUSE seconds)."""
-        pause = self._refreshed_at + REFRESH_PAUSE - time.monotonic()
-        if pause <= 0:
-            self._refreshed_at = time.monotonic()
-            await self.odoo.refresh()
-        if session.state == QUARANTINED:
-            self._quarantine(session)
+        """Refresh the links. While Odoo is away nobody knows whether it is a stranger:
+        it waits for the next list."""
+        asked = asyncio.get_running_loop().time()
+        if await self.odoo.refresh(asked) or not self.config.odoo_url:
+            self._announce(session)
 
-    def _quarantine(self, session):
-        """Keep a stranger apart: nothing is sent to it, and Odoo is told."""
-        held = sum(1 for one in self.sessions if one.state == QUARANTINED)
+    def _announce(self, session):
+        """Tell Odoo of a stranger. Nothing is ever sent to it."""
+        if session.state != QUARANTINED or session.announced:
+            return
+        session.announced = True
         _logger.warning("%s: unknown terminal, quarantined", session)
         key = f"dtu:{session.terminal}"
         self.spool.put("unknown_terminal", key, session.terminal, session.peer)
-        if held > self.config.max_quarantined:
-            session.close("too many unknown terminals")
 
     def _admit(self, session, link):
         """Bind a session to its link; a newer log-in replaces an older one."""

@@ -11,7 +11,8 @@ _logger = logging.getLogger(__name__)
 
 CONFIG_PATH = "/amr/headend/v1/config"
 EVENTS_PATH = "/amr/headend/v1/events"
-FIRST_PAUSE, LAST_PAUSE = 0.5, 30.0
+#: Pauses between attempts while Odoo is away.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 LAST_ATTEMPT = 2.0
 #: What goes wrong while Odoo is away, starting, or answers an error page.
 TROUBLE = (aiohttp.ClientError, asyncio.TimeoutError, ValueError)
@@ -26,7 +27,9 @@ class OdooSide:
         self.on_links = on_links
         self._session = None
         self._tasks = []
+        self.reached = False
         self._refresh_lock = asyncio.Lock()
+        self._begun = float("-inf")
         self._cache = config.path("links.json")
         self._cached = None
 
@@ -56,34 +59,48 @@ class OdooSide:
 
     # === CONFIGURATION === #
 
-    async def refresh(self):
-        """Fetch the links now; True when Odoo answered. Callers share one request."""
+    async def refresh(self, asked=None):
+        """Fetch the links; True when Odoo answered.
+
+        Many callers share one request: whoever asked before the last request began
+        is content with its outcome.
+
+        :param asked: when the caller began to wonder (loop time), default now
+        """
         if not self._session:
             return False
-        waiting = self._refresh_lock.locked()
+        loop = asyncio.get_running_loop()
+        asked = loop.time() if asked is None else asked
         async with self._refresh_lock:
-            if waiting:
-                return True
-            try:
-                url = self.config.odoo_url + CONFIG_PATH
-                params = {"headend": self.config.name}
-                async with self._session.get(url, params=params) as response:
-                    response.raise_for_status()
-                    links = (await response.json(content_type=None))["links"]
-            except (*TROUBLE, KeyError, TypeError) as error:
-                _logger.info("Odoo does not tell the links: %s", _why(error))
-                return False
-            self._use(links, save=True)
-            return True
+            if self._begun < asked:
+                pause = self._begun + self.config.refresh_pause - loop.time()
+                if pause > 0:
+                    await asyncio.sleep(pause)
+                self._begun = loop.time()
+                self.reached = await self._fetch()
+            return self.reached
+
+    async def _fetch(self):
+        url = self.config.odoo_url + CONFIG_PATH
+        params = {"headend": self.config.name}
+        try:
+            async with self._session.get(url, params=params) as response:
+                response.raise_for_status()
+                links = (await response.json(content_type=None))["links"]
+        except (*TROUBLE, KeyError, TypeError) as error:
+            _logger.info("Odoo does not tell the links: %s", _why(error))
+            return False
+        return self._use(links, save=True)
 
     async def _poll(self):
         pause = FIRST_PAUSE
         while True:
             if await self.refresh():
-                pause = self.config.config_interval
+                pause = FIRST_PAUSE
+                await asyncio.sleep(self.config.config_interval)
             else:
-                pause = min(pause * 2, self.config.config_interval)
-            await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                await asyncio.sleep(pause)
 
     def _load_cache(self):
         try:
@@ -96,16 +113,18 @@ class OdooSide:
         self._use(links, save=False)
 
     def _use(self, links, save):
+        """Take the list over, and keep it on disk when it is new."""
         try:
             self.on_links(links)
         except (KeyError, TypeError, AttributeError) as error:
             _logger.warning("Odoo's list of links cannot be used: %r", error)
-            return
+            return False
         if save and links != self._cached:
             part = self._cache.with_suffix(".part")
             part.write_text(json.dumps({"links": links}), encoding="utf-8")
             os.replace(part, self._cache)
         self._cached = links
+        return True
 
     # === EVENTS === #
 
@@ -123,7 +142,7 @@ class OdooSide:
                     self.spool.count(),
                 )
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LAST_PAUSE)
+                pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _deliver_once(self):
         """Deliver until the spool is empty.

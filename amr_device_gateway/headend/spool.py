@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import sqlite3
 import uuid
 from datetime import datetime, timezone
@@ -11,6 +12,9 @@ _logger = logging.getLogger(__name__)
 
 #: Presence events beyond this number push out the oldest; uplinks are never dropped.
 MAX_PRESENCE = 100_000
+
+#: Seconds after which a write that failed is tried again.
+RETRY_PAUSE = 5.0
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
@@ -23,6 +27,29 @@ CREATE TABLE IF NOT EXISTS online (link TEXT PRIMARY KEY, terminal TEXT, peer TE
 """
 
 
+def _open(path):
+    """The database at ``path``; a broken file is put aside, never overwritten."""
+    try:
+        return _connect(path)
+    except sqlite3.DatabaseError as error:
+        aside = f"{path}.broken-{datetime.now():%Y%m%d%H%M%S}"
+        _logger.error("the spool is broken (%s); kept as %s", error, aside)
+        os.replace(path, aside)
+        return _connect(path)
+
+
+def _connect(path):
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.executescript(SCHEMA)
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+    return database
+
+
 class Spool:
     """A queue of events in SQLite; survives a kill at any moment.
 
@@ -31,10 +58,7 @@ class Spool:
     """
 
     def __init__(self, path):
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(SCHEMA)
+        self._db = _open(path)
         self._waiting = []
         self.changed = asyncio.Event()
         if self.count():
@@ -61,8 +85,20 @@ class Spool:
         events, self._waiting = self._waiting, []
         if not events:
             return
-        rows = [(e["id"], e["type"], json.dumps(e)) for e in events]
-        self._db.execute("BEGIN")
+        try:
+            self._write(events)
+        except sqlite3.Error as error:
+            _logger.error("the spool cannot be written (%s); trying again", error)
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._waiting = events + self._waiting
+            asyncio.get_running_loop().call_later(RETRY_PAUSE, self.commit)
+            return
+        self.changed.set()
+
+    def _write(self, events):
+        rows = [(event["id"], event["type"], json.dumps(event)) for event in events]
+        self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(
             "INSERT INTO event (id, type, body) VALUES (?, ?, ?)", rows
         )
@@ -70,11 +106,10 @@ class Spool:
             self._remember(event)
         self._trim()
         self._db.execute("COMMIT")
-        self.changed.set()
 
     def _remember(self, event):
-        """Keep who is online, so that a crash can be told afterwards."""
-        if event["type"] == "link_up":
+        """Keep who is connected, so that a crash can be told afterwards."""
+        if event["type"] in ("link_up", "unknown_terminal"):
             self._db.execute(
                 "INSERT OR REPLACE INTO online VALUES (?, ?, ?)",
                 (event["link"], event["terminal"], event["peer"]),

@@ -134,7 +134,7 @@ class Simulator:
         """Write the state of all meters, whole or not at all."""
         if not self._state_file:
             return
-        rows = {key: meter.as_dict() for key, meter in self.meters.items()}
+        rows = {key: meter.memory() for key, meter in self.meters.items()}
         part = self._state_file.with_suffix(".part")
         part.write_text(json.dumps({"meters": rows}), encoding="utf-8")
         os.replace(part, self._state_file)

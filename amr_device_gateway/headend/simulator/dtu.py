@@ -8,6 +8,8 @@ from ..protocols import registry
 _logger = logging.getLogger(__name__)
 
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
+#: Noise that looks like the beginning of a frame of either protocol.
+NOISE = b"\x00\xff\x68\x10\x68\x16\xfe"
 
 
 class Dtu:
@@ -110,11 +112,21 @@ class Dtu:
                 continue
             if kind in ("relay", "credit"):
                 self.on_change()
-            fault = meter.lose(kind)
+            fault = meter.fault(kind)
             if meter.state.delay_ms:
                 await asyncio.sleep(meter.state.delay_ms / 1000)
-            if fault == "corrupt":
-                reply = reply[:-2] + bytes([reply[-2] ^ 0x5A]) + reply[-1:]
-            if fault != "drop":
-                writer.write(reply)
+            writer.write(spoil(reply, fault))
             return
+
+
+def spoil(reply, fault):
+    """The bytes that really go out when ``fault`` befalls ``reply``."""
+    if fault == "drop":
+        return b""
+    if fault == "corrupt":
+        return reply[:-2] + bytes([reply[-2] ^ 0x5A]) + reply[-1:]
+    if fault == "garble":
+        return NOISE + reply
+    if fault == "repeat":
+        return reply + reply
+    return reply

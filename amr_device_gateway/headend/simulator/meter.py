@@ -20,6 +20,10 @@ class State:
     """What survives a restart; numbers in kWh or m³, times in epoch seconds.
 
     :param relay: 'closed' = supplied, 'open' = cut (for water: valve shut)
+    :param delay_ms: how long the meter thinks before it answers
+    :param drop_replies: how many replies get lost; likewise corrupt (wrong checksum),
+        garble (noise before it) and repeat (sent twice)
+    :param only: faults befall only this kind of request: read, relay or credit
     :param tripped: the relay opened by itself because the credit was used up
     :param freezes: index at local midnight by ISO date, for days that were lived
     :param origin: index and time when the meter was first started
@@ -40,6 +44,8 @@ class State:
     silent: bool = False
     drop_replies: int = 0
     corrupt_replies: int = 0
+    garble_replies: int = 0
+    repeat_replies: int = 0
     only: str = ""
     tripped: bool = False
     credits: list = field(default_factory=list)
@@ -48,6 +54,28 @@ class State:
     origin_index: Decimal | None = None
     origin_at: float | None = None
 
+
+#: What a meter remembers over a restart; the rest is behaviour, from the configuration.
+MEMORY = (
+    "index",
+    "relay",
+    "balance",
+    "purchase_no",
+    "tripped",
+    "credits",
+    "freezes",
+    "at",
+    "origin_index",
+    "origin_at",
+)
+
+#: What happens to a reply: named by the counter that says to how many more.
+FAULTS = {
+    "drop_replies": "drop",
+    "corrupt_replies": "corrupt",
+    "garble_replies": "garble",
+    "repeat_replies": "repeat",
+}
 
 #: What a person may change while the simulator runs.
 ADJUSTABLE = {
@@ -59,9 +87,8 @@ ADJUSTABLE = {
     "clock_offset",
     "delay_ms",
     "silent",
-    "drop_replies",
-    "corrupt_replies",
     "only",
+    *FAULTS,
 }
 
 
@@ -196,31 +223,35 @@ class Meter:
         for key, value in changes.items():
             setattr(self.state, key, _number(key, value))
 
-    def lose(self, kind):
-        """Whether the reply to a request of ``kind`` is to get lost, or is spoilt.
+    def fault(self, kind):
+        """What befalls the reply to a request of ``kind``: a word of FAULTS or None.
 
-        Answers 'drop', 'corrupt' or None, and counts the fault down.
+        Counts the fault down. With ``only`` set, other kinds are spared.
         """
         state = self.state
         if state.silent:
             return "drop"
         if state.only and state.only != kind:
             return None
-        if state.drop_replies > 0:
-            state.drop_replies -= 1
-            return "drop"
-        if state.corrupt_replies > 0:
-            state.corrupt_replies -= 1
-            return "corrupt"
+        for counter, fault in FAULTS.items():
+            left = getattr(state, counter)
+            if left > 0:
+                setattr(state, counter, left - 1)
+                return fault
         return None
 
     def as_dict(self):
-        """State for the control port and for the file."""
+        """Everything, for the control port."""
         self.advance()
         row = asdict(self.state)
         for key in (*NUMBERS, "origin_index"):
             row[key] = str(row[key])
         return row
+
+    def memory(self):
+        """What has to survive a restart, for the file."""
+        row = self.as_dict()
+        return {key: row[key] for key in MEMORY}
 
     def answer(self, frame):
         """(kind of request, reply or None) for one request frame.
