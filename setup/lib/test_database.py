@@ -59,13 +59,14 @@ def template_name():
     return PREFIX + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def conf(server, **options):
+def conf(server, data_dir=DATA, **options):
     """Write the configuration of the tests' Odoo and return its path."""
-    DATA.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     return odoo_conf(
         server,
         FOLDER / "odoo.conf",
-        data_dir=DATA,
+        data_dir=data_dir,
         max_cron_threads=0,
         **options,
     )
@@ -83,7 +84,7 @@ def run_odoo(conf_path, log, *args):
         )
 
 
-def ensure_template(server):
+def ensure_template(server, data_dir=DATA):
     """Build the template unless it is there; return its name."""
     name = template_name()
     existing = server.databases()
@@ -96,14 +97,14 @@ def ensure_template(server):
     building = f"{name}_new"
     log = FOLDER / "template.log"
     status = run_odoo(
-        conf(server),
+        conf(server, data_dir),
         log,
         *("-d", building, "-i", ",".join(modules_of_others())),
         *("--load-language", LANGUAGE, "--stop-after-init"),
     )
     if status:
         raise SetupError(f"building the template database failed: see {log}")
-    copy_filestore(building, name, DATA)
+    copy_filestore(building, name, data_dir)
     server.psql("postgres", f'ALTER DATABASE "{building}" RENAME TO "{name}"')
     return name
 
