@@ -39,7 +39,8 @@ REMAINING_ENERGY = 0x00900100
 RECHARGE, PURCHASE_STATUS = 0x070102FF, 0x078102FF
 
 RELAY_OPEN_BIT = 1 << 4
-TRIP, CLOSE_NOW = 0x1A, 0x1C
+TRIP, ALLOW_CLOSE, CLOSE_NOW = 0x1A, 0x1B, 0x1C
+RELAY_COMMANDS = {TRIP: "open", ALLOW_CLOSE: "allow_close", CLOSE_NOW: "close"}
 #: A relay command is refused by the meter after this time (its own clock decides).
 RELAY_VALID_FOR = timedelta(minutes=5)
 
@@ -363,7 +364,7 @@ class _Decoder:
         if self.function in WITH_ITEM and len(data) >= 4:
             self.data_id = f"{int.from_bytes(data[:4], 'little'):08X}"
         elif self.function == RELAY and len(data) >= 16:
-            action = {TRIP: "open", CLOSE_NOW: "close"}.get(data[8], f"{data[8]:02X}")
+            action = RELAY_COMMANDS.get(data[8], f"{data[8]:02X}")
             self.values.append(Value("relay_command", action))
             self._fields(
                 (dlt645_items.Field("valid_until", 6, kind="digits"),), data[10:]

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ADDON = Path(__file__).resolve().parents[3] / "amr_device_gateway"
 for folder in (str(ADDON), str(Path(__file__).parent)):
@@ -12,6 +13,9 @@ for folder in (str(ADDON), str(Path(__file__).parent)):
         sys.path.insert(0, folder)
 
 from headend_world import PATIENCE, World  # noqa: E402
+
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.load_profile("quick")
 
 
 @pytest.fixture
