@@ -307,6 +307,7 @@ class AmrBillingRun(models.Model):
         pending[:SLICE]._bill()
         if len(pending) <= SLICE:
             run.write({"state": "done", "done_at": fields.Datetime.now()})
+            self.env.flush_all()
 
     # === What there is to bill === #
 
@@ -340,7 +341,7 @@ class AmrBillingRun(models.Model):
                 SELECT a.id
                   FROM amr_agreement a
                   LEFT JOIN LATERAL (
-                       SELECT max(c.end_at) FILTER (WHERE NOT c.released) AS until,
+                       SELECT max(c.end_at) FILTER (WHERE c.released IS NOT TRUE) AS until,
                               bool_or(c.released) AS released
                          FROM amr_charge c
                         WHERE c.agreement_id = a.id AND c.kind = 'energy'

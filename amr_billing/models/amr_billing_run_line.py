@@ -90,7 +90,7 @@ class AmrBillingRunLine(models.Model):
         All of them are first tried in one batch; if that fails, one by one, each in a
         savepoint, so that a bad account keeps nobody else from being billed.
         """
-        rated = self._rate()
+        rated = self._rate() if self else {}
         if not rated:
             return
         try:

@@ -126,7 +126,7 @@ class AmrCharge(models.Model):
 
     _billed_once = models.Constraint(
         "EXCLUDE USING gist (agreement_id WITH =, component WITH =, "
-        "tsrange(start_at, end_at) WITH &&) WHERE (NOT coalesce(released, FALSE))",
+        "tsrange(start_at, end_at) WITH &&) WHERE (released IS NOT TRUE)",
         "This consumption is billed already: a charge of the agreement covers the "
         "same time.",
     )
@@ -139,7 +139,7 @@ class AmrCharge(models.Model):
         "Consumption, price and amount of a charge may not be negative.",
     )
     _released_is_reversed = models.Constraint(
-        "CHECK (coalesce(reversed, FALSE) OR NOT coalesce(released, FALSE))",
+        "CHECK (reversed OR released IS NOT TRUE)",
         "Consumption can be billed again only when its bill was credited.",
     )
 

@@ -6,8 +6,8 @@ class AmrUtility(models.Model):
 
     product_id = fields.Many2one(
         "product.product",
-        help="What bills sell; its income account and taxes apply. Without taxes on the "
-        "product, the company's default sales tax is used, included in the price.",
+        help="What bills sell; its income account and taxes apply. Without taxes on "
+        "it, the company's default sales tax is used, included in the price.",
     )
 
     def _get_billing_taxes(self, company, product):

@@ -1,0 +1,5 @@
+from . import test_access
+from . import test_account_move
+from . import test_billing_run
+from . import test_charge
+from . import test_report

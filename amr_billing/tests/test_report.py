@@ -1,0 +1,47 @@
+from odoo.tests import tagged
+
+from .common import FEBRUARY, BillingCommon
+
+
+@tagged("post_install", "-at_install")
+class TestReport(BillingCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._freeze(FEBRUARY, 100)
+
+    def _print(self, move):
+        html, _kind = self.env["ir.actions.report"]._render_qweb_html(
+            "account.account_invoices", move.ids
+        )
+        return html.decode()
+
+    def test_the_bill_explains_itself(self):
+        bill = self._bill().move_ids
+        html = self._print(bill)
+        for text in (
+            self.meter.number,
+            self.account.number,
+            "How this bill came about",
+            "0.5283",
+            "100.000",
+            "伍拾贰元捌角叁分",
+        ):
+            with self.subTest(text):
+                self.assertIn(text, html)
+
+    def test_other_invoices_print_as_before(self):
+        invoice = self._create_invoice_one_line(
+            product_id=self.product_a, partner_id=self.partner_a, post=True
+        )
+        self.assertNotIn("How this bill came about", self._print(invoice))
+
+    def test_the_customer_reads_his_own_language(self):
+        self.env["res.lang"]._activate_lang("zh_CN")
+        self.env["ir.module.module"]._load_module_terms(
+            ["amr_base", "amr_metering", "amr_billing"], ["zh_CN"]
+        )
+        self.partner.lang = "zh_CN"
+        bill = self._bill().move_ids
+        self.assertIn("倍率 1", bill.invoice_line_ids.name)
+        self.assertIn("本账单的计算依据", self._print(bill))
