@@ -41,6 +41,7 @@ class HeadEndController(Controller):
         methods=["POST"],
         csrf=False,
         save_session=False,
+        readonly=False,
     )
     def events(self, **_query):
         """Take in events; answers which of them need not be sent again."""

@@ -3,6 +3,7 @@ import uuid
 from datetime import datetime, timedelta, timezone
 
 from odoo import api, fields, models
+from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from ..headend.protocols import registry
 
@@ -12,6 +13,8 @@ KEEP_DAYS = 30
 TYPES = ("link_up", "link_down", "unknown_terminal", "uplink")
 REQUIRED = {"id", "at", "type", "link"}
 OPTIONAL = {"terminal", "peer", "protocol", "frame"}
+# Faults that are a sound frame's own words: it has no value, or refuses to tell it.
+DEVICE_SAYS = ("no_data", "meter")
 
 
 class EventError(ValueError):
@@ -244,7 +247,7 @@ class AmrHeadendEvent(models.Model):
             raise EventError(f"The protocol of the frame is not known: {name}.")
         protocol = registry.get(name)
         decoded = protocol.decode(frame)
-        if decoded.error:
+        if decoded.error and decoded.error.code not in DEVICE_SAYS:
             raise EventError(f"The frame cannot be used: {decoded.error}")
         return protocol, decoded
 
@@ -266,7 +269,7 @@ class AmrHeadendEvent(models.Model):
         limit = fields.Datetime.now() - timedelta(days=KEEP_DAYS)
         events = self.search(
             [("create_date", "<", limit), ("state", "=", "done")],
-            limit=models.GC_UNLINK_LIMIT,
+            limit=GC_UNLINK_LIMIT,
         )
         events.unlink()
-        return len(events), len(events) == models.GC_UNLINK_LIMIT
+        return len(events), len(events) == GC_UNLINK_LIMIT

@@ -1,0 +1,188 @@
+"""Odoo's side against the real head-end and the real simulator, over real sockets."""
+
+import asyncio
+import json
+import tempfile
+import threading
+from pathlib import Path
+from unittest.mock import patch
+
+from odoo.tests import tagged
+
+from odoo.addons.amr_device_gateway.headend.config import Config
+from odoo.addons.amr_device_gateway.headend.gateway import Gateway
+from odoo.addons.amr_device_gateway.headend.simulator import Simulator
+from odoo.addons.amr_device_gateway.tools import GatewaySettings
+
+from .common import GatewayCommon
+
+TOKEN = "test-token"
+STARTED = 20
+
+
+class RealHeadEnd(threading.Thread):
+    """A head-end with simulated DTUs in a thread of its own, on free ports."""
+
+    def __init__(self, folder, links, dtus):
+        super().__init__(daemon=True)
+        self.folder = Path(folder)
+        self.links = links
+        self.dtus = dtus
+        self.ready = threading.Event()
+        self.loop = asyncio.new_event_loop()
+        self.url = None
+
+    def run(self):
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_until_complete(self._serve())
+        self.loop.close()
+
+    async def _serve(self):
+        self._stopping = asyncio.Event()
+        (self.folder / "links.json").write_text(json.dumps({"links": self.links}))
+        gateway = Gateway(
+            Config(
+                token=TOKEN,
+                state_dir=str(self.folder),
+                dtu_host="127.0.0.1",
+                dtu_port=0,
+                control_port=0,
+                reply_timeout=0.5,
+            )
+        )
+        await gateway.start()
+        self.simulator = Simulator(
+            {
+                "headend": f"127.0.0.1:{gateway.dtu_port}",
+                "control_port": 0,
+                "dtus": self.dtus,
+            }
+        )
+        await self.simulator.start()
+        for dtu in self.simulator.dtus.values():
+            await asyncio.wait_for(dtu.connected.wait(), STARTED)
+        while not all(link.session for link in gateway.links.values()):
+            await asyncio.sleep(0.01)
+        self.url = f"http://127.0.0.1:{gateway.control.port}"
+        self.ready.set()
+        await self._stopping.wait()
+        await self.simulator.stop()
+        await gateway.stop()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self._stopping.set)
+        self.join(STARTED)
+
+
+@tagged("post_install", "-at_install")
+class TestHeadEnd(GatewayCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["ir.config_parameter"].set_param("amr.reply_timeout", "0.5")
+        cls.water = cls._remote_meter("99000000000123", model=cls.water_model)
+        cls.silent = cls._remote_meter("990000000002")
+        far_room = cls._room("0201", cls.other_building)
+        cls.far = cls._remote_meter("990000000777", far_room, cls.other_link)
+
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.head_end = RealHeadEnd(
+            folder.name, self.env["amr.link"]._head_end_config()["links"], self._dtus()
+        )
+        self.head_end.links = [
+            link
+            for link in self.head_end.links
+            if link["terminal"] in (self.link.terminal, self.other_link.terminal)
+        ]
+        self.head_end.start()
+        self.addCleanup(self.head_end.stop)
+        self.assertTrue(self.head_end.ready.wait(STARTED), "the head-end is up")
+        settings = GatewaySettings(self.head_end.url, TOKEN, "02000000", "00000000")
+        self.startPatcher(
+            patch(
+                "odoo.addons.amr_device_gateway.tools.exchange.gateway_settings",
+                lambda: settings,
+            )
+        )
+
+    def _dtus(self):
+        return [
+            {
+                "terminal": self.link.terminal,
+                "meters": [
+                    {"address": self.meter.address, "index": "100"},
+                    {
+                        "address": self.water.address,
+                        "protocol": "cjt188",
+                        "index": "5.25",
+                    },
+                    {"address": self.silent.address, "silent": True},
+                ],
+            },
+            {
+                "terminal": self.other_link.terminal,
+                "meters": [{"address": self.far.address, "index": "7"}],
+            },
+        ]
+
+    def _device(self, meter):
+        return self.head_end.simulator.meters[meter.address.lstrip("0")]
+
+    def test_a_task_reads_through_real_sockets(self):
+        meters = self.meter | self.water | self.silent | self.far
+        task = self.env["amr.read.task"].create(
+            {"scope": "meters", "meter_ids": meters.ids}
+        )
+        task.action_start()
+        self.run_jobs()
+        self.assertRecordValues(
+            task, [{"state": "done", "done_count": 3, "missing_count": 1}]
+        )
+        self.assertEqual(
+            (self.meter | self.water | self.far).mapped("latest_index"),
+            [100, 5.25, 7],
+        )
+        self.assertTrue(self.silent.open_exception_count)
+
+    def test_a_relay_is_opened_and_closed_again(self):
+        self.meter.action_open_relay()
+        self.run_jobs()
+        self.assertEqual(self._device(self.meter).state.relay, "open")
+        self.assertEqual(self.meter.relay_state, "open")
+        self.meter.action_close_relay()
+        self.run_jobs()
+        self.assertEqual(self._device(self.meter).state.relay, "closed")
+        self.assertEqual(
+            self.meter.command_ids.mapped("state"), ["done", "done"]
+        )
+
+    def test_a_lost_acknowledgement_still_switches_once(self):
+        self._device(self.meter).adjust({"drop_replies": 1, "only": "relay"})
+        self.meter.action_open_relay()
+        self.run_jobs()
+        self.assertRecordValues(
+            self.meter.command_ids, [{"state": "done", "tries": 1}]
+        )
+
+    def test_presence_is_what_the_head_end_lists(self):
+        self.env["amr.link"]._cron_sync_presence()
+        self.assertTrue(self.link.online)
+        self.assertTrue(self.other_link.online)
+
+    def test_a_wrong_token_is_an_error_and_nothing_is_sent(self):
+        settings = GatewaySettings(self.head_end.url, "wrong", "02000000", "0")
+        with patch(
+            "odoo.addons.amr_device_gateway.tools.exchange.gateway_settings",
+            lambda: settings,
+        ):
+            command = self.env["amr.command"].create(
+                {"kind": "relay_open", "meter_id": self.meter.id}
+            )
+            command._enqueue()
+            self.run_jobs(rounds=2)
+        self.assertRecordValues(command, [{"state": "queued", "tries": 0}])
+        self.assertIn("token", command.result)
+        self.assertEqual(self._device(self.meter).state.relay, "closed")

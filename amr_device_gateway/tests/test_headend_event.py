@@ -1,0 +1,178 @@
+import uuid
+from datetime import datetime, timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from odoo.addons.amr_device_gateway.headend.protocols import dlt645
+
+from .common import FakeHeadEnd, GatewayCommon
+
+
+@tagged("post_install", "-at_install")
+class TestHeadendEvent(GatewayCommon):
+    def _event(self, kind="link_up", **vals):
+        return {
+            "id": str(uuid.uuid4()),
+            "at": "2026-03-01T08:00:00.250+00:00",
+            "type": kind,
+            "link": self.link.key,
+            "terminal": self.link.terminal,
+            "peer": "10.0.0.1:5",
+            **vals,
+        }
+
+    def _receive(self, *events):
+        return self.env["amr.headend.event"]._receive("field-1", list(events))
+
+    def _stored(self, event):
+        return self.env["amr.headend.event"].search([("event_id", "=", event["id"])])
+
+    def _reply(self, row, request):
+        """Return what a simulated meter answers."""
+        return FakeHeadEnd().add("x", row).answer(request)[1]
+
+    def test_links_come_up_and_go_down(self):
+        up = self._event()
+        answer = self._receive(up)
+        self.assertEqual(answer, {"accepted": [up["id"]], "rejected": []})
+        self.assertTrue(self.link.online)
+        self.assertEqual(self.link.peer, "10.0.0.1:5")
+        self._receive(self._event("link_down", at="2026-03-01T08:00:01+00:00"))
+        self.assertFalse(self.link.online)
+
+    def test_an_event_counts_once_however_often_it_comes(self):
+        up = self._event()
+        self._receive(up)
+        self._receive(self._event("link_down", at="2026-03-01T08:00:01+00:00"))
+        answer = self._receive(up, up)
+        self.assertEqual(answer["accepted"], [up["id"], up["id"]])
+        self.assertFalse(self.link.online)
+        self.assertEqual(len(self._stored(up)), 1)
+
+    def test_late_events_do_not_undo_newer_ones(self):
+        self._receive(
+            self._event(at="2026-03-01T08:00:09+00:00"),
+            self._event("link_down", at="2026-03-01T08:00:01+00:00"),
+        )
+        self.assertTrue(self.link.online)
+
+    def test_times_with_an_offset_are_understood(self):
+        self._receive(self._event(at="2026-03-01T16:00:00+08:00"))
+        self.assertEqual(self.link.last_seen, datetime(2026, 3, 1, 8))
+
+    def test_a_link_that_comes_up_goes_on_with_its_commands(self):
+        command = self.env["amr.command"].create(
+            {"kind": "relay_open", "meter_id": self.meter.id}
+        )
+        self._receive(self._event())
+        self.assertTrue(self._jobs())
+        with self.fake_headend() as head_end:
+            head_end.add(self.link.key, {"address": self.meter.address})
+            self.run_jobs()
+        self.assertEqual(command.state, "done")
+
+    def test_an_unknown_terminal_becomes_visible_once(self):
+        strange = {"link": "dtu:990000999", "terminal": "990000999"}
+        self._receive(self._event("unknown_terminal", **strange))
+        self._receive(
+            self._event("unknown_terminal", **strange, at="2026-03-01T09:00:00+00:00")
+        )
+        link = self.env["amr.link"].search([("terminal", "=", "990000999")])
+        self.assertRecordValues(
+            link,
+            [{"state": "unknown", "presence": "quarantined", "community_id": False}],
+        )
+
+    def test_an_uplink_is_a_reading_through_the_one_door(self):
+        request = self.meter_model._get_protocol().read_index(self.meter.address)[0]
+        frame = self._reply({"address": self.meter.address, "index": "12.34"}, request)
+        event = self._event("uplink", protocol="dlt645-2007", frame=frame.hex())
+        self._receive(event)
+        self._receive(event)
+        readings = self.env["amr.reading"].search([("meter_id", "=", self.meter.id)])
+        total = readings.filtered(lambda reading: reading.register == "total")
+        self.assertRecordValues(
+            total,
+            [
+                {
+                    "index": 12.34,
+                    "source": "push",
+                    "kind": "spot",
+                    "read_at": datetime(2026, 3, 1, 8),
+                }
+            ],
+        )
+
+    def test_an_uplink_of_a_water_meter_finds_its_protocol(self):
+        meter = self._remote_meter("00990000000123", model=self.water_model)
+        request = self.water_model._get_protocol().read_index(meter.address)[0]
+        row = {"address": meter.address, "protocol": "cjt188", "index": "5.5"}
+        meter.address = "990000000123"  # people leave leading zeros out
+        self._receive(self._event("uplink", frame=self._reply(row, request).hex()))
+        self.assertEqual(meter.latest_index, 5.5)
+
+    def test_an_uplink_of_an_unknown_meter_becomes_an_exception(self):
+        request = self.meter_model._get_protocol().read_index("990000009999")[0]
+        frame = self._reply({"address": "990000009999", "index": "1"}, request)
+        self._receive(self._event("uplink", frame=frame.hex()))
+        exception = self.env["amr.exception"].search([("kind", "=", "unknown")])
+        self.assertIn("990000009999", exception[:1].reason)
+
+    def test_a_heartbeat_frame_is_kept_and_changes_nothing(self):
+        frame = dlt645.build(self.meter.address, 0x91, b"\x80\x80\x80\x80")
+        event = self._event("uplink", frame=frame.hex())
+        self.assertEqual(self._receive(event)["rejected"], [])
+        self.assertEqual(self._stored(event).frame, frame.hex())
+        self.assertFalse(self.meter.latest_at)
+
+    def test_what_cannot_be_used_is_kept_with_its_reason(self):
+        request = self.meter_model._get_protocol().read_index(self.meter.address)[0]
+        frame = bytearray(self._reply({"address": self.meter.address}, request))
+        frame[-2] ^= 0xFF
+        cases = [
+            (self._event("uplink", frame=bytes(frame).hex()), "not known|checksum"),
+            (
+                self._event("uplink", protocol="dlt645-2007", frame=bytes(frame).hex()),
+                "checksum",
+            ),
+            (self._event("uplink", frame="68zz"), "hexadecimal"),
+            (self._event("uplink", protocol="x", frame="68"), "not known"),
+            (self._event("exploded"), "Unknown event type"),
+            (self._event(colour="red"), "Unknown field: colour"),
+            (self._event(at="yesterday"), "ISO time"),
+            (self._event(peer=5), "must be text"),
+            (self._event("unknown_terminal", link="nonsense"), "kind:terminal"),
+        ]
+        for event, reason in cases:
+            with self.subTest(reason=reason):
+                answer = self._receive(event)
+                self.assertEqual(answer["accepted"], [event["id"]])
+                self.assertRegex(answer["rejected"][0]["error"], reason)
+                stored = self._stored(event)
+                self.assertEqual(stored.state, "rejected")
+                self.assertEqual(stored.body, event)
+
+    def test_a_bad_event_does_not_take_the_good_ones_along(self):
+        good, bad = self._event(), self._event("exploded")
+        answer = self._receive(bad, good, "text", {"id": 5})
+        self.assertEqual(answer["accepted"], [bad["id"], good["id"]])
+        self.assertEqual(len(answer["rejected"]), 3)
+        self.assertTrue(self.link.online)
+
+    def test_missing_fields_are_named(self):
+        event = {"id": str(uuid.uuid4()), "type": "link_up"}
+        answer = self._receive(event)
+        self.assertIn("at, link", answer["rejected"][0]["error"])
+
+    def test_old_events_are_forgotten_but_not_the_unusable(self):
+        good, bad = self._event(), self._event("exploded")
+        self._receive(good, bad)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE amr_headend_event SET create_date = %s",
+            [fields.Datetime.now() - timedelta(days=40)],
+        )
+        self.env["amr.headend.event"]._gc_events()
+        self.assertFalse(self._stored(good))
+        self.assertTrue(self._stored(bad))

@@ -1,0 +1,251 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from .common import GatewayCommon
+
+
+@tagged("post_install", "-at_install")
+class TestReadTask(GatewayCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.second = cls._remote_meter("990000000002")
+        cls.water = cls._remote_meter("99000000000123", model=cls.water_model)
+
+    def setUp(self):
+        super().setUp()
+        head_end = self.fake_headend()
+        self.head_end = head_end.__enter__()
+        self.addCleanup(head_end.__exit__, None, None, None)
+        self.devices = {
+            meter: self.head_end.add(
+                meter.link_id.key,
+                {
+                    "address": meter.address,
+                    "protocol": meter.protocol,
+                    "index": str(100 + number),
+                },
+            )
+            for number, meter in enumerate(self.meter | self.second | self.water)
+        }
+
+    def _task(self, **vals):
+        task = self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.community.id, **vals}
+        )
+        task.action_start()
+        return task
+
+    def _line(self, task, meter):
+        return task.line_ids.filtered(lambda line: line.meter_id == meter)
+
+    def test_all_meters_of_a_community_are_read(self):
+        task = self._task()
+        self.assertEqual(task.pending_count, 3)
+        self.run_jobs()
+        self.assertRecordValues(
+            task, [{"state": "done", "done_count": 3, "missing_count": 0}]
+        )
+        self.assertEqual(
+            (self.meter | self.second | self.water).mapped("latest_index"),
+            [100, 101, 102],
+        )
+        reading = self._line(task, self.water).reading_id
+        self.assertRecordValues(reading, [{"source": "remote", "kind": "spot"}])
+
+    def test_rates_are_read_with_the_total(self):
+        self._task()
+        self.run_jobs()
+        registers = self.env["amr.reading"].search([("meter_id", "=", self.meter.id)])
+        self.assertEqual(
+            set(registers.mapped("register")), {"total", "t1", "t2", "t3", "t4"}
+        )
+
+    def test_meters_without_a_route_are_left_to_people(self):
+        self.second.link_id = False
+        task = self._task()
+        self.assertEqual(self._line(task, self.second).state, "manual")
+        self.run_jobs()
+        self.assertEqual(task.state, "done")
+        self.assertEqual(task.manual_count, 1)
+
+    def test_a_daily_freeze_is_the_index_of_local_midnight(self):
+        today = self.community._local_date(fields.Datetime.now())
+        self.devices[self.meter].state.freezes = {today.isoformat(): "88.5"}
+        task = self._task(kind="daily", freeze_date=today)
+        self.run_jobs()
+        self.assertEqual(task.state, "done")
+        reading = self._line(task, self.meter).reading_id
+        daily = self.env["amr.reading"].search(
+            [
+                ("meter_id", "=", self.meter.id),
+                ("register", "=", "total"),
+                ("kind", "=", "daily"),
+            ]
+        )
+        self.assertTrue(reading)
+        self.assertRecordValues(
+            daily,
+            [{"index": 88.5, "read_at": self.community._local_midnight(today)}],
+        )
+
+    def test_an_older_freeze_is_asked_by_its_age(self):
+        today = self.community._local_date(fields.Datetime.now())
+        day = today - timedelta(days=4)
+        self.devices[self.meter].state.freezes = {day.isoformat(): "77"}
+        self._task(kind="daily", freeze_date=day)
+        self.run_jobs()
+        daily = self.env["amr.reading"].search(
+            [
+                ("meter_id", "=", self.meter.id),
+                ("register", "=", "total"),
+                ("kind", "=", "daily"),
+            ]
+        )
+        self.assertEqual(daily.index, 77)
+
+    def test_water_without_freezes_is_read_as_it_stands(self):
+        today = self.community._local_date(fields.Datetime.now())
+        task = self._task(kind="daily", freeze_date=today)
+        self.run_jobs()
+        self.assertEqual(self._line(task, self.water).reading_id.kind, "spot")
+
+    def test_a_silent_meter_is_missing_with_an_exception_after_three_tries(self):
+        self.devices[self.second].state.silent = True
+        task = self._task()
+        self.run_jobs()
+        line = self._line(task, self.second)
+        self.assertRecordValues(
+            line,
+            [{"state": "missing", "tries": 3, "error": "The meter did not answer."}],
+        )
+        self.assertEqual(task.state, "done")
+        self.assertTrue(self.second.comm_fault_since)
+        exception = self.env["amr.exception"].search(
+            [("meter_id", "=", self.second.id), ("state", "=", "open")]
+        )
+        self.assertEqual(exception.kind, "missing")
+
+    def test_tries_are_spaced(self):
+        self.env["ir.config_parameter"].set_param("amr.retry_delay", "300")
+        self.devices[self.second].state.silent = True
+        task = self._task()
+        self.run_jobs()
+        line = self._line(task, self.second)
+        self.assertEqual(line.tries, 1)
+        self.assertGreater(
+            line.next_try_at, fields.Datetime.now() + timedelta(seconds=280)
+        )
+        job = self.env["queue.job"].search(
+            [
+                ("state", "=", "pending"),
+                ("identity_key", "=", f"amr.read.task:{task.id}"),
+            ]
+        )
+        self.assertGreater(job.eta, fields.Datetime.now() + timedelta(seconds=280))
+
+    def test_a_meter_that_answers_the_second_time_is_read(self):
+        self.devices[self.second].adjust({"drop_replies": 1})
+        task = self._task()
+        self.run_jobs()
+        self.assertEqual(self._line(task, self.second).state, "done")
+
+    def test_a_wrong_checksum_or_no_index_is_a_failed_try(self):
+        self.env.cr.execute(
+            "UPDATE amr_meter SET address = '99000000000124' WHERE id = %s",
+            [self.second.id],
+        )
+        self.second.invalidate_recordset()
+        task = self._task()
+        self.run_jobs()
+        line = self._line(task, self.second)
+        self.assertEqual(line.state, "missing")
+        self.assertIn("12 digits", line.error)
+
+    def test_an_offline_link_is_an_error_of_its_own(self):
+        self.env["ir.config_parameter"].set_param("amr.offline_delay", "60")
+        self.head_end.offline.add(self.link.key)
+        task = self._task()
+        self.run_jobs()
+        self.assertEqual(
+            set(task.line_ids.mapped("error")), {"The device link is offline."}
+        )
+        self.assertEqual(task.line_ids.mapped("tries"), [1, 1, 1])
+        self.assertFalse(self._jobs())
+        # its log-in does not wait for the next try
+        self.head_end.offline.clear()
+        self.link._on_link_up()
+        self.run_jobs()
+        self.assertEqual(task.state, "done")
+        self.assertEqual(task.done_count, 3)
+
+    def test_no_meter_is_blamed_while_the_head_end_is_away(self):
+        self.head_end.down = True
+        task = self._task()
+        self.run_jobs()
+        self.assertEqual(task.line_ids.mapped("tries"), [0, 0, 0])
+        self.assertEqual(
+            set(task.line_ids.mapped("error")), {"The head-end does not answer."}
+        )
+        self.head_end.down = False
+        self.link._on_link_up()
+        self.run_jobs()
+        self.assertEqual(task.done_count, 3)
+
+    def test_a_job_that_dies_leaves_the_rest_to_the_next(self):
+        answered = []
+
+        def kill(kind):
+            answered.append(kind)
+            return len(answered) == 3
+
+        self.head_end.kill = kill
+        task = self._task()
+        self.run_jobs()
+        self.assertEqual(task.state, "running")
+        self.head_end.kill = lambda kind: False
+        self.env["amr.read.task"]._cron_resume()
+        self.run_jobs()
+        self.assertRecordValues(
+            task, [{"state": "done", "done_count": 3, "missing_count": 0}]
+        )
+
+    def test_a_budget_that_is_used_up_goes_on_in_another_job(self):
+        self.env["ir.config_parameter"].set_param("amr.read_budget", "0")
+        task = self._task()
+        self.run_jobs(rounds=2)
+        self.assertEqual(task.line_ids.mapped("tries"), [0, 0, 0])
+        self.env["ir.config_parameter"].set_param("amr.read_budget", "60")
+        self.run_jobs()
+        self.assertEqual(task.done_count, 3)
+
+    def test_a_task_has_one_waiting_job(self):
+        task = self._task()
+        task._enqueue_remote()
+        self.env["amr.read.task"]._cron_resume()
+        self.assertEqual(len(self._jobs()), 1)
+
+    def test_reads_give_way_to_commands(self):
+        self._task()
+        self.run_jobs()
+        self.assertEqual({priority for *_x, priority in self.head_end.frames}, {0})
+
+    def test_links_are_read_side_by_side(self):
+        other_room = self._room("0201", self.other_building)
+        far = self._remote_meter("990000000777", other_room, self.other_link)
+        self.head_end.add(self.other_link.key, {"address": far.address, "index": "7"})
+        task = self._task(
+            scope="meters",
+            community_id=False,
+            meter_ids=[fields.Command.set((self.meter | far).ids)],
+        )
+        self.run_jobs()
+        self.assertEqual(task.done_count, 2)
+        self.assertEqual(far.latest_index, 7)
+
+    def test_the_button_of_a_link_reads_all_its_meters(self):
+        self.link.action_read_meters()
+        self.run_jobs()
+        self.assertEqual(self.second.latest_index, 101)
