@@ -1,14 +1,19 @@
-"""Make a database with the demo data: modules of others, our addons, then the estate."""
+"""Make a database with the demo data: others' modules, our addons, the estate."""
 
 import json
 import os
-import secrets
 import shutil
 import subprocess
 
 import test_database
-from runtime import ROOT, SetupError, addons, copy_filestore, odoo_command
-from runtime import write_private
+from runtime import (
+    ROOT,
+    SetupError,
+    addons,
+    copy_filestore,
+    odoo_command,
+    write_private,
+)
 
 LIB = ROOT / "setup/lib"
 # The database is this until it is complete: an interrupted build is no database.
@@ -55,7 +60,9 @@ def create(stack):
         *("--stop-after-init", "--no-http"),
     )
     fill(stack, building, log)
-    cluster.psql("postgres", f'ALTER DATABASE "{building}" RENAME TO "{stack.database}"')
+    cluster.psql(
+        "postgres", f'ALTER DATABASE "{building}" RENAME TO "{stack.database}"'
+    )
     copy_filestore(building, stack.database, stack.data_dir)
     shutil.rmtree(stack.data_dir / "filestore" / building, ignore_errors=True)
 
@@ -107,10 +114,6 @@ def run_odoo(stack, log, *args, command=None, script=None):
         )
     if done.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-25:])
-        raise SetupError(f"the demo database could not be made. The end of {log}:\n{tail}")
-
-
-def new_password():
-    """Return a password that can be read out and typed."""
-    alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "".join(secrets.choice(alphabet) for _ in range(10))
+        raise SetupError(
+            f"the demo database could not be made. The end of {log}:\n{tail}"
+        )

@@ -8,8 +8,17 @@ import json
 import urllib.request
 
 from process import Process
-from runtime import HEADEND_PORT, HTTP_PORT, RUN, free_port, odoo_command, odoo_conf
-from runtime import secret, wait_until, write_private
+from runtime import (
+    HEADEND_PORT,
+    HTTP_PORT,
+    RUN,
+    free_port,
+    odoo_command,
+    odoo_conf,
+    secret,
+    wait_until,
+    write_private,
+)
 
 DTU_PORT = 30116
 SIMULATOR_PORT = 7611
@@ -121,7 +130,9 @@ class Stack:
                 f"--http-port={self.ports['http']}",
                 f"--gevent-port={self.ports['gevent']}",
             ),
-            lambda: answer(f"{self.url}/web/health") and answer(f"{self.url}/web/login"),
+            lambda: (
+                answer(f"{self.url}/web/health") and answer(f"{self.url}/web/login")
+            ),
         )
         self.headend = self._process(
             "headend",
