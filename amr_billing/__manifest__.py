@@ -25,4 +25,7 @@
         "views/amr_billing_menus.xml",
         "report/report_invoice.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["amr_billing/static/src/**/*"],
+    },
 }

@@ -54,7 +54,8 @@ class AgreementBook:
                 SELECT agreement_id, meter_id, split_part(component, '/', 1),
                        start_at, end_at, start_index, end_index, consumption
                   FROM amr_charge
-                 WHERE agreement_id = ANY(%s) AND kind = 'energy' AND released IS NOT TRUE
+                 WHERE agreement_id = ANY(%s) AND kind = 'energy'
+                   AND released IS NOT TRUE
                  ORDER BY agreement_id, start_at
                 """,
                 list(self.agreements.ids),

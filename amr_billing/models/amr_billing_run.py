@@ -89,6 +89,7 @@ class AmrBillingRun(models.Model):
     line_count = fields.Integer("Accounts", compute="_compute_totals")
     billed_count = fields.Integer("Billed", compute="_compute_totals")
     error_count = fields.Integer("Not billed", compute="_compute_totals")
+    nothing_count = fields.Integer("Nothing to pay", compute="_compute_totals")
     pending_count = fields.Integer("Waiting", compute="_compute_totals")
     progress = fields.Float(compute="_compute_totals", help="Percent of the accounts.")
     amount_total = fields.Monetary("Billed amount", compute="_compute_totals")
@@ -153,6 +154,7 @@ class AmrBillingRun(models.Model):
             run.line_count = total = sum(counts.values())
             run.billed_count = counts.get("billed", 0)
             run.error_count = counts.get("error", 0)
+            run.nothing_count = counts.get("nothing", 0)
             run.pending_count = counts.get("pending", 0)
             run.progress = 100 * (total - run.pending_count) / total if total else 0
             run.move_count, run.amount_total = moves.get(run.id, (0, 0))
@@ -308,6 +310,14 @@ class AmrBillingRun(models.Model):
         if len(pending) <= SLICE:
             run.write({"state": "done", "done_at": fields.Datetime.now()})
             self.env.flush_all()
+        self._notify_progress()
+
+    def _notify_progress(self):
+        """Tell open screens of this run to show its new figures."""
+        for run in self:
+            run.user_id._bus_send(
+                "amr_billing_run_progress", {"run_id": run.id, "state": run.state}
+            )
 
     # === What there is to bill === #
 
@@ -328,10 +338,16 @@ class AmrBillingRun(models.Model):
             domain &= Domain("account_id", "=", self.account_id.id)
         return domain
 
-    def _get_agreements(self):
-        """The agreements in scope that are not billed up to the end of the period."""
+    def _get_agreements(self, accounts=None):
+        """The agreements in scope that are not billed up to the end of the period.
+
+        :param accounts: only of these accounts; None means all
+        """
         self.ensure_one()
-        agreements = self.env["amr.agreement"].search(self._get_agreement_domain())
+        domain = self._get_agreement_domain()
+        if accounts is not None:
+            domain &= Domain("account_id", "in", accounts.ids)
+        agreements = self.env["amr.agreement"].search(domain)
         if not agreements:
             return agreements
         self.env.flush_all()
@@ -341,8 +357,8 @@ class AmrBillingRun(models.Model):
                 SELECT a.id
                   FROM amr_agreement a
                   LEFT JOIN LATERAL (
-                       SELECT max(c.end_at) FILTER (WHERE c.released IS NOT TRUE) AS until,
-                              bool_or(c.released) AS released
+                       SELECT bool_or(c.released) AS released, max(c.end_at)
+                              FILTER (WHERE c.released IS NOT TRUE) AS until
                          FROM amr_charge c
                         WHERE c.agreement_id = a.id AND c.kind = 'energy'
                        ) c ON TRUE

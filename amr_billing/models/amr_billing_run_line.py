@@ -116,20 +116,12 @@ class AmrBillingRunLine(models.Model):
         except Exception as error:
             self._fail([self._describe_failure(error)])
 
-    def _get_agreements(self):
-        """The agreements to bill, by account."""
-        run = self.run_id
-        run.ensure_one()
-        return run._get_agreements().filtered(
-            lambda agreement: agreement.account_id in self.account_id
-        )
-
     def _rate(self):
         """Price what is unbilled; lines that cannot be priced get their reason.
 
         :return: ``{line: [(agreement, piece), …]}`` of the lines to bill
         """
-        agreements = self._get_agreements()
+        agreements = self.run_id._get_agreements(self.account_id)
         book = agreements._get_agreement_book(self.run_id.date_to)
         by_account = agreements.grouped("account_id")
         rated = {}
