@@ -37,7 +37,7 @@ class Config:
     dtu_port: int = 30116
     control_host: str = "127.0.0.1"
     control_port: int = 7610
-    registration_pattern: str = r"[0-9A-Za-z_.:-]{3,40}"
+    registration_pattern: str = r"[0-9A-Za-z_.:-]{1,40}"
     registration_timeout: float = 30.0
     registration_gap: float = 0.2
     idle_timeout: float = 300.0

@@ -6,6 +6,8 @@ import re
 import socket
 import time
 
+from .protocols import registry
+
 _logger = logging.getLogger(__name__)
 
 MAX_REGISTRATION = 256
@@ -85,8 +87,11 @@ class DtuSession(asyncio.Protocol):
 
     def _registered(self):
         self._cancel_timer()
-        hello, self._hello = self._hello, b""
+        hello, rest = split_hello(self._hello)
+        self._hello = b""
         self.gateway.registered(self, hello)
+        if rest and self.state == ONLINE:
+            self.link.received(rest)
 
     def _cancel_timer(self):
         if self._timer:
@@ -142,10 +147,21 @@ class Registration:
         text = clean(hello)
         for terminal, pattern in self._special.items():
             match = pattern.search(text)
-            if match and (match.group(match.lastindex or 0)) == terminal:
+            if match and match.group(match.lastindex or 0) == terminal:
                 return terminal
         match = self._general.fullmatch(text)
         return match.group(match.lastindex or 0) if match else None
+
+
+def split_hello(hello):
+    """Registration packet, and the meter frames that came in the same breath."""
+    framer = registry.any_framer()
+    start = hello.find(framer.START)
+    while start >= 0:
+        if framer.frame_at(hello, start):
+            return hello[:start].rstrip(b"\xfe"), hello[start:]
+        start = hello.find(framer.START, start + 1)
+    return hello, b""
 
 
 def clean(packet):

@@ -141,6 +141,7 @@ class OdooSide:
                     _why(error),
                     self.spool.count(),
                 )
+                self.spool.changed.set()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -161,7 +162,6 @@ class OdooSide:
                 answer = await response.json(content_type=None)
             accepted = answer.get("accepted") if isinstance(answer, dict) else None
             if not accepted:
-                self.spool.changed.set()
                 raise ValueError("no event was accepted")
             self.spool.accept(accepted)
 

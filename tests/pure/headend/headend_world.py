@@ -6,6 +6,7 @@ from aiohttp import web
 from headend.client import HeadEndClient
 from headend.config import Config
 from headend.gateway import Gateway
+from headend.protocols import registry
 from headend.simulator import Simulator
 
 TOKEN = "test-token"
@@ -20,6 +21,7 @@ class FakeOdoo:
         self.links = []
         self.events = []
         self.config_calls = 0
+        self.deliveries = 0
         self.failing = False
         self.forgetful = False
         self.changed = asyncio.Condition()
@@ -57,6 +59,7 @@ class FakeOdoo:
     async def _events(self, request):
         self._check(request)
         body = await request.json()
+        self.deliveries += 1
         async with self.changed:
             known = {event["id"] for event in self.events}
             for event in body["events"]:
@@ -144,13 +147,13 @@ class World:
         self.clients.append(client)
         return await client.__aenter__()
 
-    async def dial(self, gateway, packet=b""):
+    async def dial(self, gateway, packet=b"", protocol=None):
         """A bare TCP connection to the DTU port."""
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.dtu_port)
         self.closers.append(writer)
         if packet:
             writer.write(packet)
-        return reader, writer
+        return Line(protocol or registry.get("dlt645-2007"), reader, writer)
 
     async def stop(self):
         for client in self.clients:
@@ -162,3 +165,36 @@ class World:
         for gateway in self.gateways:
             await gateway.stop()
         await self.odoo.stop()
+
+
+class Line:
+    """The far end of a DTU, played by the test: sees requests, sends what it likes."""
+
+    def __init__(self, protocol, reader, writer):
+        self.reader, self.writer = reader, writer
+        self._framer = protocol.Framer()
+        self._frames = []
+
+    async def request(self):
+        """The next whole request that arrives."""
+        while not self._frames:
+            data = await asyncio.wait_for(self.reader.read(4096), PATIENCE)
+            assert data, "the head-end closed the connection"
+            self._frames += self._framer.feed(data)
+        return self._frames.pop(0)
+
+    @property
+    def idle(self):
+        """True when nothing more has arrived so far."""
+        return not self._frames and not self.reader._buffer
+
+    def send(self, data):
+        self.writer.write(data)
+
+    async def closed(self):
+        """Wait until the head-end hangs up."""
+        try:
+            while await asyncio.wait_for(self.reader.read(4096), PATIENCE):
+                pass
+        except ConnectionError:
+            pass

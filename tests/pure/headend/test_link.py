@@ -1,0 +1,241 @@
+"""One link at a time: order, priority, deadlines, noise, and what is told of each."""
+
+import asyncio
+from decimal import Decimal
+
+from headend.protocols import dlt645, registry
+
+DLT = registry.get("dlt645-2007")
+DTU = "10372001"
+LINK = f"dtu:{DTU}"
+TOTAL = 0x00010000
+
+
+def answer(request, total="1.00"):
+    """A meter's reply to a request for the total."""
+    frame = dlt645.parse(request)
+    value = bytes(reversed(bytes.fromhex(total.replace(".", "").zfill(8))))
+    return dlt645.build(frame.address, 0x91, frame.data[:4] + value, wake_up=False)
+
+
+def read(address):
+    return DLT.read(address, TOTAL)
+
+
+def total(reply):
+    return DLT.index_from(DLT.decode(reply.reply))["total"]
+
+
+async def line_up(place, **options):
+    """A head-end with one DTU online whose far end is the test."""
+    place.odoo.allow(DTU)
+    gateway = await place.gateway(**options)
+    line = await place.dial(gateway, DTU.encode())
+    await place.odoo.event("link_up", link=LINK)
+    return gateway, line, await place.client(gateway)
+
+
+def start(client, *frames, **options):
+    """Begin an exchange without waiting for it."""
+    return asyncio.create_task(client.exchange(LINK, DLT.name, frames, **options))
+
+
+def test_one_request_at_a_time_in_order(world):
+    async def body(place):
+        _gateway, line, client = await line_up(place)
+        task = start(client, read("1"), read("2"), read("3"))
+        for address in ("1", "2", "3"):
+            request = await line.request()
+            assert DLT.decode(request).address == address.zfill(12)
+            assert line.idle
+            line.send(answer(request, f"{address}.00"))
+        replies = await task
+        assert [total(one) for one in replies] == [1, 2, 3]
+        assert all(one.sent and one.error is None for one in replies)
+
+    world(body)
+
+
+def test_a_relay_command_overtakes_reads_that_wait(world):
+    async def body(place):
+        gateway, line, client = await line_up(place)
+        reads = start(client, read("1"), read("2"))
+        first = await line.request()
+        urgent = start(client, read("9"), priority=1)
+        while len(gateway.links[LINK]._heap) < 2:
+            await client.links()  # a round trip: the exchange has arrived by then
+        line.send(answer(first))
+        for address in ("9", "2"):
+            request = await line.request()
+            assert DLT.decode(request).address == address.zfill(12)
+            line.send(answer(request))
+        assert [one.error for one in await urgent + await reads] == [None] * 3
+
+    world(body)
+
+
+def test_noise_strangers_and_late_replies_do_not_disturb(world):
+    async def body(place):
+        _gateway, line, client = await line_up(place)
+        task = start(client, read("1"), read("2"), timeout=0.15)
+        late = await line.request()
+        second = await line.request()  # the first one has timed out by now
+        line.send(b"\x68\x10\x00" + answer(late, "7.00"))
+        line.send(answer(second, "2.00"))
+        replies = await task
+        assert [one.error for one in replies] == ["timeout", None]
+        assert replies[0].sent and total(replies[1]) == 2
+        line.send(answer(late, "7.00"))  # once more, while nothing is asked
+        third = start(client, read("3"))
+        line.send(answer(await line.request(), "3.00"))
+        assert total((await third)[0]) == 3
+        assert not [one for one in place.odoo.events if one["type"] == "uplink"]
+
+    world(body)
+
+
+def test_a_false_start_before_the_reply_costs_a_moment_only(world):
+    async def body(place):
+        _gateway, line, client = await line_up(place)
+        task = start(client, read("1"))
+        request = await line.request()
+        line.send(b"\x68" + b"\x11" * 6 + b"\x68\x91\xc8" + answer(request))
+        (reply,) = await task
+        assert total(reply) == 1 and reply.ms < 1500
+
+    world(body)
+
+
+def test_a_wrong_checksum_is_no_reply(world):
+    async def body(place):
+        _gateway, line, client = await line_up(place)
+        task = start(client, read("1"), timeout=0.2)
+        reply = bytearray(answer(await line.request()))
+        reply[-2] ^= 1
+        line.send(bytes(reply))
+        (outcome,) = await task
+        assert (outcome.reply, outcome.error, outcome.sent) == (None, "timeout", True)
+
+    world(body)
+
+
+def test_after_the_deadline_nothing_is_sent(world):
+    async def body(place):
+        _gateway, line, client = await line_up(place)
+        task = start(client, read("1"), read("2"), read("3"), deadline=0.2)
+        await line.request()
+        replies = await task
+        assert [one.error for one in replies] == ["timeout", "deadline", "deadline"]
+        assert [one.sent for one in replies] == [True, False, False]
+        again = start(client, read("4"))
+        request = await line.request()
+        assert DLT.decode(request).address == "4".zfill(12)
+        line.send(answer(request))
+        assert (await again)[0].error is None
+
+    world(body)
+
+
+def test_a_broken_connection_tells_what_was_sent(world):
+    async def body(place):
+        _gateway, line, client = await line_up(place)
+        task = start(client, read("1"), read("2"))
+        await line.request()
+        line.writer.transport.abort()
+        replies = await task
+        assert [(one.error, one.sent) for one in replies] == [
+            ("timeout", True),
+            ("offline", False),
+        ]
+        await place.odoo.event("link_down", link=LINK)
+        (reply,) = await client.exchange(LINK, DLT.name, [read("1")])
+        assert (reply.error, reply.sent) == ("offline", False)
+
+    world(body)
+
+
+def test_unknown_link_and_full_queue(world):
+    async def body(place):
+        _gateway, line, client = await line_up(place, queue_limit=2)
+        (reply,) = await client.exchange("dtu:1", DLT.name, [read("1")])
+        assert (reply.error, reply.sent) == ("unknown_link", False)
+        task = start(client, read("1"), read("2"))
+        request = await line.request()
+        replies = await client.exchange(LINK, DLT.name, [read("3"), read("4")])
+        assert [one.error for one in replies] == ["busy", "busy"]
+        line.send(answer(request))
+        line.send(answer(await line.request()))
+        assert [one.error for one in await task] == [None, None]
+
+    world(body)
+
+
+def test_a_newer_log_in_replaces_the_older_without_a_gap(world):
+    async def body(place):
+        gateway, old, client = await line_up(place)
+        task = start(client, read("1"), read("2"))
+        await old.request()
+        new = await place.dial(gateway, DTU.encode())
+        await place.odoo.event("link_up", number=2, link=LINK)
+        await old.closed()
+        request = await new.request()
+        assert DLT.decode(request).address == "2".zfill(12)
+        new.send(answer(request))
+        replies = await task
+        assert [(one.error, one.sent) for one in replies] == [
+            ("timeout", True),
+            (None, True),
+        ]
+        (row,) = await client.links()
+        assert row["state"] == "online" and row["peer"]
+        assert not [one for one in place.odoo.events if one["type"] == "link_down"]
+
+    world(body)
+
+
+def test_an_asker_that_goes_away_stops_what_was_not_sent(world):
+    async def body(place):
+        gateway, line, client = await line_up(place)
+        start(client, read("1"), read("2")).add_done_callback(
+            lambda task: task.exception()
+        )
+        request = await line.request()
+        await client.close()
+        other = await place.client(gateway)
+        await other.links()
+        line.send(answer(request))
+        task = start(other, read("5"))
+        request = await line.request()
+        assert DLT.decode(request).address == "5".zfill(12)
+        line.send(answer(request))
+        assert (await task)[0].error is None
+
+    world(body)
+
+
+def test_a_frame_that_nobody_asked_for_is_an_uplink(world):
+    async def body(place):
+        _gateway, line, _client = await line_up(place)
+        frame = answer(read("77"), "12.34")
+        line.send(b"\x00\x68\x10" + frame[:9])
+        line.send(frame[9:])
+        event = await place.odoo.event("uplink", link=LINK)
+        assert (event["protocol"], event["frame"]) == (DLT.name, frame.hex())
+        assert event["terminal"] == DTU
+        decoded = DLT.decode(bytes.fromhex(event["frame"]))
+        assert DLT.index_from(decoded)["total"] == Decimal("12.34")
+
+    world(body)
+
+
+def test_heartbeats_between_and_inside_exchanges(world):
+    async def body(place):
+        _gateway, line, client = await line_up(place)
+        line.send(DTU.encode())
+        task = start(client, read("1"))
+        request = await line.request()
+        line.send(DTU.encode())
+        line.send(answer(request))
+        assert total((await task)[0]) == 1
+
+    world(body)
