@@ -142,9 +142,15 @@ class AmrVend(models.Model):
     paid_at = fields.Datetime("Paid", readonly=True, copy=False, index=True)
     credited_at = fields.Datetime("Credited", readonly=True, copy=False)
     transaction_id = fields.Many2one(
-        "payment.transaction", readonly=True, copy=False, ondelete="restrict"
+        "payment.transaction",
+        "Online payment",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
     )
-    transaction_ids = fields.One2many("payment.transaction", "amr_vend_id")
+    transaction_ids = fields.One2many(
+        "payment.transaction", "amr_vend_id", "Online payments tried"
+    )
     payment_id = fields.Many2one(
         "account.payment", readonly=True, copy=False, ondelete="restrict"
     )
@@ -159,7 +165,7 @@ class AmrVend(models.Model):
         "amr.command", readonly=True, copy=False, index=True, ondelete="restrict"
     )
     command_ids = fields.One2many("amr.command", "vend_id", "Commands")
-    command_state = fields.Selection(related="command_id.state", string="Command")
+    command_state = fields.Selection(related="command_id.state", string="Command state")
     command_result = fields.Char(related="command_id.result", string="Last result")
 
     _key_unique = models.Constraint(
@@ -450,7 +456,7 @@ class AmrVend(models.Model):
         """
         if not self.env.user.has_group("amr_base.group_clerk"):
             raise AccessError(self.env._("Only the front desk sells energy."))
-        agreement.check_access("read")
+        agreement.with_env(self.env).check_access("read")
         agreement, self_sudo = agreement.sudo(), self.sudo()
         company = agreement.company_id
         known = key and self_sudo.search(
@@ -481,11 +487,14 @@ class AmrVend(models.Model):
             .with_company(self.company_id)
             .create(self._prepare_counter_payment(journal))
         )
+        if journal.type == "cash":
+            # notes in the till: nothing is outstanding
+            payment.outstanding_account_id = journal.default_account_id
         payment.action_post()
         return payment
 
     def _prepare_counter_payment(self, journal):
-        vals = {
+        return {
             "payment_type": "inbound",
             "partner_type": "customer",
             "partner_id": self.partner_id.commercial_partner_id.id,
@@ -495,10 +504,6 @@ class AmrVend(models.Model):
             "date": self.wallet_id._get_booking_date(),
             "memo": self.name,
         }
-        if journal.type == "cash":
-            # notes in the till: nothing is outstanding
-            vals["outstanding_account_id"] = journal.default_account_id.id
-        return vals
 
     # === Money === #
 
@@ -940,7 +945,7 @@ class AmrVend(models.Model):
             return True
         return bool(
             meter.credit_read_at
-            and meter.credit_read_at >= sent_at
+            and meter.credit_read_at > sent_at
             and meter.purchase_no < self.purchase_no
         )
 

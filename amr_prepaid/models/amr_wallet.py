@@ -204,6 +204,8 @@ class AmrWallet(models.Model):
                     "date": self._get_booking_date(),
                     "ref": ref,
                     "amr_wallet_id": self.id,
+                    "amr_account_id": self.account_id.id,
+                    "amr_community_id": self.community_id.id,
                     "line_ids": [
                         Command.create(
                             {

@@ -1,0 +1,81 @@
+from odoo.exceptions import UserError
+from odoo.tests import Form, tagged
+
+from .common import PrepaidCommon
+
+
+@tagged("post_install", "-at_install")
+class TestCounter(PrepaidCommon):
+    def _form(self, **context):
+        return Form(
+            self.env["amr.vend.sell"].with_user(self.clerk).with_context(**context)
+        )
+
+    def test_the_counter_shows_what_an_amount_buys(self):
+        form = self._form(default_account_id=self.account.id)
+        self.assertEqual(form.agreement_id, self.agreement)
+        form.amount = 100
+        self.assertEqual((form.quantity, form.charged), (83, 99.60))
+        self.assertEqual((form.wallet_before, form.wallet_after), (0, 0.40))
+        self.assertFalse(form.warning)
+
+    def test_the_counter_sells_in_one_go(self):
+        form = self._form(default_agreement_id=self.agreement.id)
+        form.amount = 100
+        form.journal = str(self.cash.id)
+        action = form.save().action_sell()
+        vend = self.Vend.browse(action["res_id"])
+        self.assertEqual((vend.state, vend.journal_id), ("crediting", self.cash))
+        self.assertEqual((vend.user_id, vend.payment_id.state), (self.clerk, "paid"))
+        self._run_until_settled(vend)
+        self.assertCredited(vend)
+
+    def test_the_counter_opens_from_meter_and_account(self):
+        for record in (self.meter, self.account, self.agreement):
+            context = record.with_user(self.clerk).action_sell()["context"]
+            form = self._form(**context)
+            self.assertEqual(form.agreement_id, self.agreement)
+
+    def test_the_counter_says_why_it_does_not_sell(self):
+        vend = self._sell(100)
+        form = self._form(default_agreement_id=self.agreement.id)
+        self.assertIn(vend.name, form.warning)
+        self._run_until_settled(vend)
+        form = self._form(default_agreement_id=self.agreement.id)
+        form.amount = 0.5
+        self.assertIn("at least", form.warning)
+        with self.assertRaisesRegex(UserError, "at least"):
+            form.save().action_sell()
+
+    def test_money_goes_to_cash_or_bank_only(self):
+        journal = self.company.amr_prepaid_journal_id
+        with self.assertRaisesRegex(UserError, "cash or bank"):
+            self.Vend._sell(self.agreement, 100, journal)
+
+    def test_the_receipt_shows_the_amount_in_chinese_capitals(self):
+        vend = self._sell("1234.56")
+        html, _type = self.env["ir.actions.report"]._render_qweb_html(
+            "amr_prepaid.report_vend_receipt", vend.ids
+        )
+        text = html.decode()
+        self.assertIn("壹仟贰佰叁拾肆元伍角陆分", text)
+        self.assertIn(vend.name, text)
+        self.assertIn(self.meter.number, text)
+
+    def test_the_same_key_sells_once(self):
+        vend = self._sell(100, key="T-1")
+        self.assertEqual(self._sell(100, key="T-1"), vend)
+        self.assertEqual(len(self.account.wallet_ids.entry_ids), 1)
+
+    def test_old_drafts_are_cancelled(self):
+        draft = self.Vend.create({"agreement_id": self.agreement.id, "amount": 50})
+        self.Vend._cron_resume()
+        self.assertEqual(draft.state, "draft")
+        self.env.cr.execute(
+            "UPDATE amr_vend SET create_date = create_date - interval '8 days' "
+            "WHERE id = %s",
+            [draft.id],
+        )
+        draft.invalidate_recordset()
+        self.Vend._cron_resume()
+        self.assertEqual(draft.state, "cancelled")
