@@ -1,3 +1,4 @@
+from . import amr_community
 from . import amr_link
 from . import amr_meter_model
 from . import amr_meter

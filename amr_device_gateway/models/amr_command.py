@@ -8,17 +8,12 @@ from odoo.exceptions import AccessError, UserError
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..headend.protocols.base import ProtocolError
-from ..tools import OFFLINE, exchange, hasten, nothing_sent, open_client
+from ..tools import OFFLINE, exchange, hasten, nothing_sent, open_client, seconds
 
 _logger = logging.getLogger(__name__)
 
 FINAL = ("done", "failed", "expired")
 LOCKED_SECONDS = 5  # how soon to look again when another job works on the command
-DEFAULTS = {
-    "amr.command_deadline": 86400,
-    "amr.command_retry_delay": 30,
-    "amr.reply_timeout": 10,
-}
 
 
 class AmrCommand(models.Model):
@@ -86,7 +81,9 @@ class AmrCommand(models.Model):
     requested_by = fields.Many2one(
         "res.users", required=True, readonly=True, default=lambda self: self.env.user
     )
-    payload = fields.Json(readonly=True, help="What the kind needs to know; no secrets.")
+    payload = fields.Json(
+        readonly=True, help="What the kind needs to know; no secrets."
+    )
     result = fields.Char(readonly=True, copy=False)
     frame_ids = fields.One2many("amr.command.frame", "command_id", readonly=True)
     sent_at = fields.Datetime("Last sent", readonly=True, copy=False)
@@ -102,8 +99,8 @@ class AmrCommand(models.Model):
     _open_index = models.Index("(link_id, state) WHERE state IN ('queued', 'sent')")
 
     def _default_deadline(self):
-        seconds = self._parameter("amr.command_deadline")
-        return fields.Datetime.now() + timedelta(seconds=seconds)
+        lifetime = timedelta(seconds=seconds(self.env, "amr.command_deadline"))
+        return fields.Datetime.now() + lifetime
 
     @api.depends("kind", "meter_id")
     def _compute_name(self):
@@ -209,19 +206,19 @@ class AmrCommand(models.Model):
         )
         for command in overdue.try_lock_for_update():
             command._expire()
-        self.search([("state", "in", ("queued", "sent"))])._enqueue()
+        self.search(
+            [
+                "|",
+                ("state", "=", "sent"),
+                "&",
+                ("state", "=", "queued"),
+                ("link_id.online", "=", True),
+            ]
+        )._enqueue()
 
     def _is_settled(self):
         """Return whether nothing is left to find out; ensure_one from the caller."""
         return self.state in FINAL and self.outcome != "unknown"
-
-    def _parameter(self, name):
-        """Return a number of seconds from the system parameters."""
-        value = self.env["ir.config_parameter"].sudo().get_param(name)
-        try:
-            return max(float(value), 0)
-        except (TypeError, ValueError):
-            return DEFAULTS[name]
 
     # === Job === #
 
@@ -400,9 +397,11 @@ class AmrCommand(models.Model):
             self.link_id.key,
             self._protocol(),
             frames,
-            timeout=self._parameter("amr.reply_timeout"),
+            timeout=seconds(self.env, "amr.reply_timeout"),
             priority=1,
         )
+        if nothing_sent(exchanges) and not asked_before:
+            return exchanges
         entries = []
         for item in exchanges:
             if not asked_before:
@@ -518,7 +517,7 @@ class AmrCommand(models.Model):
     def _postpone(self, reason):
         """Try again later; the state stays what it is."""
         self.result = reason
-        self._enqueue(delay=self._parameter("amr.command_retry_delay"))
+        self._enqueue(delay=seconds(self.env, "amr.command_retry_delay"))
 
     def _notify(self):
         """Tell open screens that commands changed; they read what they may see."""
@@ -633,11 +632,11 @@ class AmrCommand(models.Model):
         return "accepted" if all(item.reply for item in replies) else "unknown"
 
     def _judge_conflict(self, verification):
-        """Return a sentence when neither waiting nor sending can help, else None.
+        """Return a sentence when neither waiting nor sending can help, else nothing.
 
         :param list[Exchange] verification: one per verify frame
         """
-        return None
+        return ""
 
     def _judge(self, verification):
         """Return what the read-back proves: ``done``, ``not_done`` or ``unknown``.

@@ -90,6 +90,4 @@ class AmrCommandRelay(models.Model):
         states = dict(
             self.meter_id._fields["relay_state"]._description_selection(self.env)
         )
-        return self.env._(
-            "The meter says: %s.", states.get(self.meter_id.relay_state)
-        )
+        return self.env._("The meter says: %s.", states.get(self.meter_id.relay_state))

@@ -29,7 +29,7 @@ class AmrHeadendEvent(models.Model):
     _order = "id desc"
     _rec_name = "event_id"
 
-    event_id = fields.Char("Event", required=True, readonly=True)
+    event_id = fields.Char("Identifier", required=True, readonly=True)
     headend = fields.Char("Head-end", readonly=True)
     at = fields.Datetime("Time", readonly=True, index=True)
     type = fields.Selection(
@@ -73,9 +73,7 @@ class AmrHeadendEvent(models.Model):
         for event in events:
             event_id = self._get_event_id(event)
             if event_id is None:
-                rejected.append(
-                    {"id": None, "error": "An event needs an id (a UUID)."}
-                )
+                rejected.append({"id": None, "error": "An event needs an id (a UUID)."})
                 continue
             accepted.append(event_id)
             if event_id in known:

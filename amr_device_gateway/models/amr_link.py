@@ -18,8 +18,8 @@ class AmrLink(models.Model):
     """One way to reach devices: a DTU's or concentrator's session, a serial port.
 
     The head-end owns the connection; this record is what people know about it and what
-    the head-end last told. Presence is "newest wins" by the head-end's own time, so that
-    events may arrive late, twice or out of order.
+    the head-end last told. Presence is "newest wins" by the head-end's own time, so
+    that events may arrive late, twice or out of order.
     """
 
     _name = "amr.link"
@@ -178,9 +178,7 @@ class AmrLink(models.Model):
         for link in self:
             if not link.community_id:
                 raise UserError(
-                    self.env._(
-                        "Choose the community of %s first.", link.display_name
-                    )
+                    self.env._("Choose the community of %s first.", link.display_name)
                 )
         self.write({"state": "active"})
 
@@ -203,8 +201,7 @@ class AmrLink(models.Model):
     def action_refresh_presence(self):
         """Ask the head-end which links are there right now."""
         self.check_access("read")
-        links = self.sudo().search([])
-        if not links._sync_presence():
+        if not self.sudo()._cron_sync_presence():
             raise UserError(
                 self.env._(
                     "The head-end does not answer. Presence is what it last reported."
@@ -284,7 +281,7 @@ class AmrLink(models.Model):
     @api.model
     def _cron_sync_presence(self):
         """Scheduled: presence of all links in service."""
-        self.search([("state", "=", "active")])._sync_presence()
+        return self.search([("state", "=", "active")])._sync_presence()
 
     @api.model
     def _get_error_text(self, error):
@@ -301,7 +298,46 @@ class AmrLink(models.Model):
             "unreachable": self.env._("The head-end does not answer."),
             "disconnected": self.env._("The connection to the head-end was lost."),
             "no_index": self.env._("The answer holds no index."),
-        }.get(error, str(error))
+            "crash": self.env._("The meter cannot be read; see the server's log."),
+        }.get(error) or self._get_fault_text(error)
+
+    @api.model
+    def _get_fault_text(self, fault):
+        """Return the sentence for a fault of a frame or of the device.
+
+        :param fault: a :class:`Fault` of the protocols, or a sentence
+        """
+        code = getattr(fault, "code", None)
+        flags = self._get_refusals()
+        reasons = [flags[flag] for flag in getattr(fault, "flags", ()) if flag in flags]
+        if code == "meter" and reasons:
+            return self.env._("The meter refused: %s.", ", ".join(reasons))
+        return {
+            "frame": self.env._("What came is no frame."),
+            "truncated": self.env._("The frame is truncated."),
+            "checksum": self.env._("The checksum of the frame is wrong."),
+            "length": self.env._("The frame has a wrong length."),
+            "bcd": self.env._("The frame holds a value that is no number."),
+            "no_data": self.env._("The meter has no such record."),
+        }.get(code) or str(fault)
+
+    @api.model
+    def _get_refusals(self):
+        """Return why meters refuse, by the protocols' words for it."""
+        return {
+            "other": self.env._("other error"),
+            "no_data": self.env._("no such data"),
+            "password": self.env._("wrong password or not authorised"),
+            "repeat_recharge": self.env._("this purchase number is booked already"),
+            "esam": self.env._("the security module refuses"),
+            "authentication": self.env._("the authentication failed"),
+            "customer_no": self.env._("wrong customer number"),
+            "purchase_no": self.env._("wrong purchase number"),
+            "hoard": self.env._("more than the meter may hold"),
+            "address": self.env._("wrong address"),
+            "suspended": self.env._("suspended"),
+            "close_failed": self.env._("the relay did not close"),
+        }
 
     # === Head-end's configuration === #
 

@@ -13,15 +13,9 @@ from ..tools import (
     SliceReader,
     hasten,
     open_client,
+    seconds,
 )
 
-DEFAULTS = {
-    "amr.read_budget": 60,  # seconds that one job reads, far below limit_time_real
-    "amr.read_flush": 2,  # seconds between two writes to the database
-    "amr.retry_delay": 300,
-    "amr.offline_delay": 60,  # a link that comes back earlier is read at once
-    "amr.reply_timeout": 10,
-}
 AWAY_DELAY = 5  # seconds until a head-end that is away is tried again
 
 
@@ -31,8 +25,10 @@ class AmrReadTask(models.Model):
     # === Route === #
 
     def _get_unrouted_lines(self):
-        return super()._get_unrouted_lines().filtered(
-            lambda line: not line.meter_id.is_remote
+        return (
+            super()
+            ._get_unrouted_lines()
+            .filtered(lambda line: not line.meter_id.is_remote)
         )
 
     def _dispatch(self):
@@ -74,7 +70,7 @@ class AmrReadTask(models.Model):
         lines = self.env["amr.read.task.line"].search(
             [("state", "=", "pending"), ("meter_id.link_id", "in", links.ids)]
         )
-        lines.next_try_at = False
+        lines.filtered("next_try_at").next_try_at = False
         tasks = lines.task_id.filtered(lambda task: task.state == "running")
         hasten(self.env, [task._identity_key() for task in tasks])
         for task in tasks:
@@ -101,6 +97,7 @@ class AmrReadTask(models.Model):
         if task.state != "running":
             return task.state
         requests = task._prepare_requests()
+        task._commit()  # nothing of the database is held while the line is awaited
         if requests:
             asyncio.run(task._read_slice(requests))
         if task.state == "running" and task._get_remote_lines():
@@ -170,10 +167,10 @@ class AmrReadTask(models.Model):
             reader = SliceReader(
                 client,
                 requests,
-                budget=self._parameter("amr.read_budget"),
-                timeout=self._parameter("amr.reply_timeout"),
+                budget=seconds(self.env, "amr.read_budget"),
+                timeout=seconds(self.env, "amr.reply_timeout"),
             )
-            async for results in reader.batches(self._parameter("amr.read_flush")):
+            async for results in reader.batches(seconds(self.env, "amr.read_flush")):
                 self._keep_results(results)
 
     def _keep_results(self, results):
@@ -226,19 +223,19 @@ class AmrReadTask(models.Model):
             if errors:
                 self._record_failures(errors)
                 delay = max(
-                    self._parameter(parameter), self._parameter("amr.retry_delay")
+                    seconds(self.env, parameter), seconds(self.env, "amr.retry_delay")
                 )
                 self._postpone_lines(errors, delay)
         self._commit()
 
-    def _postpone_lines(self, meter_ids, seconds):
+    def _postpone_lines(self, meter_ids, delay):
         """Say when pending meters are asked again.
 
         :param meter_ids: ids of meters
-        :param seconds: from now
+        :param float delay: seconds from now
         """
         self._get_pending_lines(meter_ids).next_try_at = (
-            fields.Datetime.now() + timedelta(seconds=seconds)
+            fields.Datetime.now() + timedelta(seconds=delay)
         )
 
     def _get_pending_lines(self, meter_ids):
@@ -263,11 +260,3 @@ class AmrReadTask(models.Model):
         now = fields.Datetime.now()
         times = [line.next_try_at or now for line in self._get_remote_lines()]
         return max((min(times, default=now) - now).total_seconds(), 0)
-
-    def _parameter(self, name):
-        """Return a number of seconds from the system parameters."""
-        value = self.env["ir.config_parameter"].sudo().get_param(name)
-        try:
-            return max(float(value), 0)
-        except (TypeError, ValueError):
-            return DEFAULTS[name]

@@ -155,17 +155,13 @@ class TestHeadEnd(GatewayCommon):
         self.meter.action_close_relay()
         self.run_jobs()
         self.assertEqual(self._device(self.meter).state.relay, "closed")
-        self.assertEqual(
-            self.meter.command_ids.mapped("state"), ["done", "done"]
-        )
+        self.assertEqual(self.meter.command_ids.mapped("state"), ["done", "done"])
 
     def test_a_lost_acknowledgement_still_switches_once(self):
         self._device(self.meter).adjust({"drop_replies": 1, "only": "relay"})
         self.meter.action_open_relay()
         self.run_jobs()
-        self.assertRecordValues(
-            self.meter.command_ids, [{"state": "done", "tries": 1}]
-        )
+        self.assertRecordValues(self.meter.command_ids, [{"state": "done", "tries": 1}])
 
     def test_presence_is_what_the_head_end_lists(self):
         self.env["amr.link"]._cron_sync_presence()

@@ -7,5 +7,6 @@ from .exchange import (
     open_client,
 )
 from .jobs import hasten
+from .parameters import seconds
 from .settings import GatewaySettings, gateway_settings
 from .slice_reader import MeterRequest, MeterResult, SliceReader

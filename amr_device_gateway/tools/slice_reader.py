@@ -1,12 +1,15 @@
 """Reads many meters at once through the head-end, for a bounded time. No ORM here."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from .exchange import exchange
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,14 @@ class SliceReader:
         for request in requests:
             if loop.time() >= self._until:
                 return
-            await self._results.put(await self._read_meter(request))
+            try:
+                result = await self._read_meter(request)
+            except Exception:  # one odd meter must not keep the others from being read
+                _logger.exception("Meter %s cannot be read", request.meter_id)
+                result = MeterResult(
+                    request.meter_id, request.kind, _now(), {}, "crash"
+                )
+            await self._results.put(result)
 
     async def _read_meter(self, request):
         exchanges = await exchange(
@@ -101,16 +111,20 @@ class SliceReader:
         indexes, error = {}, None
         for item in exchanges:
             if item.problem:
-                error = error or str(item.problem)
+                error = error or item.problem
             else:
                 indexes.update(request.protocol.index_from(item.decoded))
         if not indexes:
             error = error or "no_index"
-        now = datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
         return MeterResult(
             meter_id=request.meter_id,
             kind=request.kind,
-            read_at=request.read_at or now,
+            read_at=request.read_at or _now(),
             indexes=indexes if "total" in indexes else {},
             error=None if "total" in indexes else error or "no_index",
         )
+
+
+def _now():
+    """Return the time as naive UTC, to the second."""
+    return datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)

@@ -1,0 +1,24 @@
+"""Times that an administrator may change: system parameters ``amr.…`` in seconds."""
+
+DEFAULTS = {
+    "amr.read_budget": 60,  # that one job reads, far below limit_time_real
+    "amr.read_flush": 2,  # between two writes of a read job to the database
+    "amr.reply_timeout": 10,  # for the reply to one frame
+    "amr.retry_delay": 300,  # between two tries of a meter that does not answer
+    "amr.offline_delay": 60,  # the same when its link is offline; a log-in comes first
+    "amr.command_retry_delay": 30,  # between two rounds of a command
+    "amr.command_deadline": 86400,  # after which a command is not sent any more
+}
+
+
+def seconds(env, name):
+    """Return a parameter; its default when it is missing or no number.
+
+    :param str name: one of :data:`DEFAULTS`
+    :rtype: float
+    """
+    value = env["ir.config_parameter"].sudo().get_param(name)
+    try:
+        return max(float(value), 0)
+    except (TypeError, ValueError):
+        return DEFAULTS[name]
