@@ -31,6 +31,14 @@ keep_postgresql_from_making_a_cluster() {
     echo 'create_main_cluster = false' | as_root tee "$conf" >/dev/null
 }
 
+# Run apt-get without questions; its words are shown only when it fails.
+apt_get() {
+    local output
+    output=$(as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 \
+        apt-get -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@" 2>&1) ||
+        { printf '%s\n' "$output" | tail -n 15 >&2; return 1; }
+}
+
 install_system_packages() {
     local missing
     mapfile -t missing < <(missing_packages "$@")
@@ -44,11 +52,9 @@ install_system_packages() {
     fi
     say "system packages: ${missing[*]}"
     keep_postgresql_from_making_a_cluster
-    local apt=(env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1
-        apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3)
-    as_root "${apt[@]}" update ||
+    apt_get update ||
         fail "apt-get update failed (see above). Mend the machine's apt sources or its network, then run this command again."
-    as_root "${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null ||
+    apt_get install --yes --no-install-recommends "${missing[@]}" ||
         fail "apt-get could not install ${missing[*]} (see above). Run this command again to go on."
     mapfile -t missing < <(missing_packages "$@")
     [ "${#missing[@]}" = 0 ] || fail "still missing after apt-get: ${missing[*]}"
