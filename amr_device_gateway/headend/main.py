@@ -56,7 +56,8 @@ def _parse(parser, args):
     """Parse, and send the log to standard error."""
     parser.add_argument("--log-level", choices=LEVELS, default="info")
     options = parser.parse_args(args)
-    level = options.log_level.upper()
+    # by number: Odoo gives the name INFO to a level of its own
+    level = getattr(logging, options.log_level.upper())
     logging.basicConfig(level=level, format=LOG_FORMAT, force=True)
     del options.log_level
     return options
