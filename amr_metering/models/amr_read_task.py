@@ -178,7 +178,7 @@ class AmrReadTask(models.Model):
                            tries = l.tries + 1
                       FROM (SELECT DISTINCT ON (meter_id) meter_id, id
                               FROM amr_reading WHERE meter_id = ANY(%(meters)s)
-                             ORDER BY meter_id, id DESC) r
+                             ORDER BY meter_id, (register = 'total') DESC, id DESC) r
                      WHERE l.task_id = %(task)s AND r.meter_id = l.meter_id
                        AND l.state <> 'done'
                     """,
