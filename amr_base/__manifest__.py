@@ -13,6 +13,7 @@
         "security/amr_base_security.xml",
         "data/decimal_precision.xml",
         "data/ir_sequence.xml",
+        "data/res_lang.xml",
         "data/amr_utility.xml",
         "views/amr_menus.xml",
         "views/amr_district_views.xml",
@@ -24,6 +25,7 @@
         "views/amr_tariff_views.xml",
         "views/res_users_views.xml",
     ],
+    "assets": {"web.assets_backend": ["amr_base/static/src/**/*"]},
     "pre_init_hook": "pre_init_hook",
     "application": True,
 }

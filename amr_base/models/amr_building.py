@@ -11,7 +11,7 @@ class AmrBuilding(models.Model):
     _order = "full_code"
 
     name = fields.Char(required=True)
-    code = fields.Char("Number", size=3, required=True, help="Three digits.")
+    code = fields.Char("Building number", size=3, required=True, help="Three digits.")
     full_code = fields.Char("Code", compute="_compute_full_code", store=True)
     community_id = fields.Many2one(
         "amr.community", required=True, index=True, ondelete="restrict"

@@ -20,7 +20,7 @@ class AmrCommunity(models.Model):
 
     name = fields.Char(required=True, tracking=True)
     short_name = fields.Char()
-    code = fields.Char("Number", size=4, required=True, help="Four digits.")
+    code = fields.Char("Community number", size=4, required=True, help="Four digits.")
     full_code = fields.Char(
         "Code", compute="_compute_full_code", store=True, help="District and number."
     )

@@ -7,9 +7,10 @@ class AmrMeteringPoint(models.Model):
 
     _name = "amr.metering.point"
     _description = "Metering point"
-    _order = "community_id, building_id, name"
+    _order = "community_id, building_id, room_id, utility_id, id"
+    _rec_names_search = ["room_id.name", "building_id.name", "meter_id.number"]
 
-    name = fields.Char(compute="_compute_name", store=True, readonly=False)
+    name = fields.Char(compute="_compute_name", search="_search_name")
     utility_id = fields.Many2one(
         "amr.utility", required=True, index=True, ondelete="restrict"
     )
@@ -60,6 +61,7 @@ class AmrMeteringPoint(models.Model):
     )
 
     @api.depends("room_id.display_name", "utility_id.name", "building_id", "kind")
+    @api.depends_context("lang")
     def _compute_name(self):
         kinds = dict(self._fields["kind"]._description_selection(self.env))
         for point in self:
@@ -68,6 +70,14 @@ class AmrMeteringPoint(models.Model):
             if point.kind != "normal":
                 parts.append(kinds[point.kind])
             point.name = " ".join(filter(None, parts))
+
+    @api.model
+    def _search_name(self, operator, value):
+        if operator not in ("ilike", "=ilike", "like", "=like", "="):
+            return NotImplemented
+        return fields.Domain.OR(
+            fields.Domain(name, operator, value) for name in self._rec_names_search
+        )
 
     @api.depends("room_id.building_id")
     def _compute_building_id(self):

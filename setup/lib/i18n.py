@@ -2,7 +2,8 @@
 
 ``setup/i18n DATABASE [ADDON …]`` exports each addon's template (.pot) from a database
 where it is installed and merges it into zh_CN.po: new terms are left empty, vanished
-ones dropped. A new term that Odoo itself translates takes Odoo's words. It ends with 1 when a term has no Chinese yet.
+ones dropped. A new term that Odoo itself translates takes Odoo's words. It ends with 1
+when a term has no Chinese yet.
 """
 
 import subprocess
