@@ -28,6 +28,7 @@ class OdooSide:
         self._session = None
         self._tasks = []
         self.reached = False
+        self._well = None
         self._refresh_lock = asyncio.Lock()
         self._begun = float("-inf")
         self._cache = config.path("links.json")
@@ -88,8 +89,9 @@ class OdooSide:
                 response.raise_for_status()
                 links = (await response.json(content_type=None))["links"]
         except (*TROUBLE, KeyError, TypeError) as error:
-            _logger.info("Odoo does not tell the links: %s", _why(error))
+            self._heard(False, f"does not tell the links ({_why(error)})")
             return False
+        self._heard(True, "tells the links")
         return self._use(links, save=True)
 
     async def _poll(self):
@@ -136,11 +138,7 @@ class OdooSide:
                 await self._deliver_once()
                 pause = FIRST_PAUSE
             except TROUBLE as error:
-                _logger.info(
-                    "Odoo does not take events (%s); %s wait in the spool",
-                    _why(error),
-                    self.spool.count(),
-                )
+                self._heard(False, f"does not take events ({_why(error)})")
                 self.spool.changed.set()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -164,6 +162,14 @@ class OdooSide:
             if not accepted:
                 raise ValueError("no event was accepted")
             self.spool.accept(accepted)
+            self._heard(True, "takes events")
+
+    def _heard(self, well, what):
+        """Say in the log when Odoo goes away or comes back, not at every attempt."""
+        if well != self._well:
+            self._well = well
+            level = logging.INFO if well else logging.WARNING
+            _logger.log(level, "Odoo %s; %s events wait", what, self.spool.count())
 
 
 def _why(error):
