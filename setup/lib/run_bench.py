@@ -54,7 +54,9 @@ def main():
     names = set(parser.parse_args().names)
     found = list(benches(names))
     if not found:
-        sys.exit(f"setup/bench: no bench {' '.join(sorted(names))} in tests/bench.")
+        sys.exit(
+            f"setup/bench: tests/bench has no {' '.join(sorted(names)) or 'bench'}."
+        )
     with told():
         for bench in found:
             for figure in bench():

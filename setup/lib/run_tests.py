@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import odoo_log
 import test_database
-from runtime import HTTP_PORT, PYTHON, ROOT, addons, free_port, told
+from runtime import HTTP_PORT, PYTHON, ROOT, addons, free_port, lock, told
 
 DATABASE = "test"
 END_TO_END = ROOT / "tests/e2e"
@@ -177,7 +177,7 @@ def main():
     test_database.FOLDER.mkdir(parents=True, exist_ok=True)
     since = time.time()
     ignored = [f"--ignore={folder}" for folder in (END_TO_END, BENCH)]
-    with told():
+    with told(), lock("test"):
         tally = run_pytest("pure", chosen.pure, *ignored)
         tally += run_addons(chosen)
         tally += run_pytest("end-to-end", chosen.end_to_end)
