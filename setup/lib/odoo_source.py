@@ -106,6 +106,7 @@ class Apt:
             "Acquire::Languages": "none",
             "Acquire::Retries": "3",
             "APT::Sandbox::User": "",
+            "APT::Update::Error-Mode": "any",
         }
         self.options = [
             part
