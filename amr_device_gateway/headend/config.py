@@ -70,7 +70,7 @@ class Config:
 ALIASES = {"headend_token": "token", "headend_name": "name"}
 
 
-def load(path=None, environ=os.environ, **options):
+def load(path=None, environ=None, **options):
     """Settings from file, environment and options; the later win.
 
     The file is an ini file with a section ``[amr]``, Odoo's own configuration for
@@ -80,6 +80,7 @@ def load(path=None, environ=os.environ, **options):
     :raises ConfigError: unreadable file, or a value that is no number
     """
     raw = _from_file(path) if path else {}
+    environ = os.environ if environ is None else environ
     for key, value in environ.items():
         if key.startswith("AMR_") and value:
             raw[key[4:].lower()] = value

@@ -87,7 +87,7 @@ def _requests(protocol, options):
     if options.purchase_state:
         return protocol.purchase_state(address)
     try:
-        return [protocol.read(address, int(options.item, 16))]
+        return [protocol.read_item(address, int(options.item, 16))]
     except (ValueError, OverflowError) as error:
         if isinstance(error, ProtocolError):
             raise

@@ -44,9 +44,10 @@ class SimulatorAuthenticator:
         return "SimulatorAuthenticator(…)"
 
 
-def from_environment(environ=os.environ):
+def from_environment(environ=None):
     """The simulator profile with the key of the environment.
 
     :raises AuthenticationMissing: the variable is not set
     """
+    environ = os.environ if environ is None else environ
     return SimulatorAuthenticator(environ.get(KEY_VARIABLE, ""))

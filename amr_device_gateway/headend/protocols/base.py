@@ -223,6 +223,10 @@ class Protocol:
         """Hex of ``frame`` with passwords and authentication codes starred out."""
         return frame.hex()
 
+    def read_item(self, address, di):
+        """Request for one data identification."""
+        raise self._unsupported("reading single items")
+
     def read_index(self, address):
         """Requests for the current index of every register."""
         raise self._unsupported("reading the index")

@@ -162,13 +162,13 @@ class Cjt188(Protocol):
 
     # === REQUESTS === #
 
-    def read(self, address, di, serial=0):
+    def read_item(self, address, di, serial=0):
         """Request for data identification ``di``."""
         data = self._item(di) + bytes([serial])
         return build(self.meter_type, address, READ, data)
 
     def read_index(self, address):
-        return [self.read(address, METER_DATA)]
+        return [self.read_item(address, METER_DATA)]
 
     def relay(self, address, close, *, now=None, password=None, operator=None):
         """Open the valve (``close=True``: supply on) or shut it.
@@ -179,7 +179,7 @@ class Cjt188(Protocol):
         return build(self.meter_type, address, self.valve_control, data)
 
     def relay_state(self, address):
-        return self.read(address, METER_DATA)
+        return self.read_item(address, METER_DATA)
 
     def _item(self, di):
         return di.to_bytes(2, "little" if self.low_first else "big")

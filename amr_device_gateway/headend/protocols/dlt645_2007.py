@@ -87,7 +87,7 @@ class Dlt645v2007(Protocol):
 
     # === REQUESTS === #
 
-    def read(self, address, di):
+    def read_item(self, address, di):
         """Request for the data identification ``di``."""
         return dlt645.build(address, READ, di.to_bytes(4, "little"))
 
@@ -101,7 +101,7 @@ class Dlt645v2007(Protocol):
         return dlt645.build(dlt645.WILDCARD, READ_ADDRESS)
 
     def read_index(self, address):
-        return [self.read(address, FORWARD_ACTIVE)]
+        return [self.read_item(address, FORWARD_ACTIVE)]
 
     def read_daily(self, address, days_back):
         """The freeze's registers, then the time it was taken.
@@ -117,8 +117,8 @@ class Dlt645v2007(Protocol):
                 f"number {days_back} is not one of them."
             )
         return [
-            self.read(address, FREEZE_FORWARD | days_back),
-            self.read(address, FREEZE_TIME | days_back),
+            self.read_item(address, FREEZE_FORWARD | days_back),
+            self.read_item(address, FREEZE_TIME | days_back),
         ]
 
     def relay(
@@ -143,7 +143,7 @@ class Dlt645v2007(Protocol):
         return dlt645.build(address, RELAY, data)
 
     def relay_state(self, address):
-        return self.read(address, STATUS_WORD_3)
+        return self.read_item(address, STATUS_WORD_3)
 
     def credit(
         self,
@@ -178,7 +178,7 @@ class Dlt645v2007(Protocol):
         query = PURCHASE_STATUS.to_bytes(4, "little") + bytes(4)
         return [
             dlt645.build(address, SECURITY, query),
-            self.read(address, REMAINING_ENERGY),
+            self.read_item(address, REMAINING_ENERGY),
         ]
 
     # === REPLIES === #

@@ -27,9 +27,10 @@ class SimulatorError(ValueError):
     """The configuration cannot be used; the message is a sentence."""
 
 
-def load(path, environ=os.environ):
+def load(path, environ=None):
     """Configuration from a JSON file; the state file defaults to its neighbour."""
     path = Path(path)
+    environ = os.environ if environ is None else environ
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,6 +1,7 @@
 """A simulated DTU: dials the head-end, names itself, and passes bytes to its meters."""
 
 import asyncio
+import contextlib
 import logging
 
 from ..protocols import registry
@@ -81,11 +82,10 @@ class Dtu:
         self.connects += 1
         self.connected.set()
         try:
-            while data := await reader.read(4096):
-                for frame in framer.feed(data):
-                    self._spawn(self._serve(frame, self._writer))
-        except ConnectionError:
-            pass
+            with contextlib.suppress(ConnectionError):
+                while data := await reader.read(4096):
+                    for frame in framer.feed(data):
+                        self._spawn(self._serve(frame, self._writer))
         finally:
             self.connected.clear()
             beats.cancel()

@@ -222,7 +222,7 @@ def test_numbers_survive_bcd(value):
 
 
 def test_only_the_right_reply_matches():
-    request = DLT.read("1", 0x00010000)
+    request = DLT.read_item("1", 0x00010000)
     data = bytes.fromhex("0000010000000000")
     assert DLT.matches(request, dlt645.build("1", 0x91, data))
     assert DLT.matches(request, dlt645.build("1", 0xD1, b"\x02"))

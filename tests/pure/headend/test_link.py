@@ -19,7 +19,7 @@ def answer(request, total="1.00"):
 
 
 def read(address):
-    return DLT.read(address, TOTAL)
+    return DLT.read_item(address, TOTAL)
 
 
 def total(reply):

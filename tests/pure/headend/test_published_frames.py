@@ -164,7 +164,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize("address, item, frame", REQUESTS)
 def test_dlt645_request(address, item, frame):
-    assert DLT.read(address, item) == dlt645.WAKE_UP + bytes.fromhex(frame)
+    assert DLT.read_item(address, item) == dlt645.WAKE_UP + bytes.fromhex(frame)
 
 
 def test_dlt645_request_for_the_address():
@@ -274,7 +274,7 @@ def test_cjt188_clock():
 def test_cjt188_request():
     # Friendcom FrameCJT188_2004Sample.cs
     frame = "68 10 88 05 27 10 15 20 00 01 03 90 1F 01 25 16"
-    made = CJT.read("00201510270588", cjt188.METER_DATA, serial=1)
+    made = CJT.read_item("00201510270588", cjt188.METER_DATA, serial=1)
     assert made == cjt188.WAKE_UP + bytes.fromhex(frame)
 
 

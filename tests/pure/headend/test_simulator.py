@@ -135,7 +135,7 @@ def test_a_wrong_password_is_refused(clock):
 
 
 def test_an_item_the_meter_lacks(clock):
-    decoded = ask(electricity(clock), DLT.read("1", 0x02800007))
+    decoded = ask(electricity(clock), DLT.read_item("1", 0x02800007))
     assert decoded.error == "The meter refused: no such data."
 
 
