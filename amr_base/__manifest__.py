@@ -18,6 +18,7 @@
         "views/amr_menus.xml",
         "views/amr_district_views.xml",
         "views/amr_community_views.xml",
+        "views/amr_room_batch_views.xml",
         "views/amr_building_views.xml",
         "views/amr_room_views.xml",
         "views/amr_utility_views.xml",

@@ -31,6 +31,9 @@ class AmrRoom(models.Model):
         help="The account of who lives here now.",
     )
     partner_id = fields.Many2one(related="account_id.partner_id", string="Customer")
+    batch_id = fields.Many2one(
+        "amr.room.batch", readonly=True, index="btree_not_null", copy=False
+    )
     note = fields.Text()
     active = fields.Boolean(default=True)
 
