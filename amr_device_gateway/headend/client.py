@@ -148,6 +148,8 @@ class HeadEndClient:
     async def _connected(self):
         async with self._lock:
             if self._socket is None or self._socket.closed:
+                if self._reader:  # it tells those who waited on the old connection
+                    await asyncio.gather(self._reader, return_exceptions=True)
                 self._socket = await self._connect()
                 self._reader = asyncio.create_task(self._read(self._socket))
             return self._socket

@@ -49,7 +49,7 @@ class Config:
     post_timeout: float = 20.0
     max_sessions: int = 20000
     max_quarantined: int = 200
-    queue_limit: int = 1000
+    queue_limit: int = 4000
     max_frames: int = 2000
 
     def __post_init__(self):

@@ -36,7 +36,8 @@ class DtuSession(asyncio.Protocol):
         self.terminal = ""
         self.known_form = False
         self.announced = False
-        self.since = self.heard = time.time()
+        self.since = time.time()
+        self.heard = time.monotonic()
         self._hello = b""
         self._timer = None
 
@@ -55,7 +56,7 @@ class DtuSession(asyncio.Protocol):
         self.state = CLOSED
 
     def data_received(self, data):
-        self.heard = time.time()
+        self.heard = time.monotonic()
         if self.state == ONLINE:
             self.link.received(data)
         elif self.state == NEW:

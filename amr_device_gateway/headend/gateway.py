@@ -102,7 +102,7 @@ class Gateway:
         pause = min(SWEEP_INTERVAL, config.idle_timeout / 4)
         while True:
             await asyncio.sleep(pause)
-            now = time.time()
+            now = time.monotonic()
             for session in list(self.sessions):
                 limit = limits.get(session.state, config.idle_timeout)
                 if now - session.heard > limit:
@@ -149,7 +149,7 @@ class Gateway:
                 "terminal": session.terminal,
                 "peer": session.peer,
                 "since": session.since,
-                "last_seen": session.heard,
+                "last_seen": time.time() - time.monotonic() + session.heard,
                 "state": "quarantined",
             }
             for session in self.sessions

@@ -214,9 +214,14 @@ class Link:
         return Outcome(request.frame, reply, error, ms, sent=True)
 
     def stop(self):
-        """Give up everything that waits."""
+        """Give up everything that waits, and the reply that is awaited."""
         if self._worker:
             self._worker.cancel()
+        if self._current and not self._current.future.done():
+            error = "timeout" if self._exchange else "offline"
+            self._current.future.set_result(
+                Outcome(self._current.frame, error=error, sent=bool(self._exchange))
+            )
         for _priority, _order, request in self._heap:
             if not request.future.done():
                 request.future.set_result(Outcome(request.frame, error="offline"))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import sqlite3
 
 import aiohttp
 
@@ -15,7 +16,7 @@ EVENTS_PATH = "/amr/headend/v1/events"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 LAST_ATTEMPT = 2.0
 #: What goes wrong while Odoo is away, starting, or answers an error page.
-TROUBLE = (aiohttp.ClientError, asyncio.TimeoutError, ValueError)
+TROUBLE = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)
 
 
 class OdooSide:
@@ -54,7 +55,7 @@ class OdooSide:
         if self._session:
             try:
                 await asyncio.wait_for(self._deliver_once(), LAST_ATTEMPT)
-            except TROUBLE:
+            except (*TROUBLE, sqlite3.Error):
                 _logger.info("%s events stay in the spool", self.spool.count())
             await self._session.close()
 
@@ -122,11 +123,17 @@ class OdooSide:
             _logger.warning("Odoo's list of links cannot be used: %r", error)
             return False
         if save and links != self._cached:
-            part = self._cache.with_suffix(".part")
-            part.write_text(json.dumps({"links": links}), encoding="utf-8")
-            os.replace(part, self._cache)
+            self._save(links)
         self._cached = links
         return True
+
+    def _save(self, links):
+        part = self._cache.with_suffix(".part")
+        try:
+            part.write_text(json.dumps({"links": links}), encoding="utf-8")
+            os.replace(part, self._cache)
+        except OSError as error:
+            _logger.warning("the links cannot be kept on disk: %s", error)
 
     # === EVENTS === #
 
@@ -137,7 +144,7 @@ class OdooSide:
             try:
                 await self._deliver_once()
                 pause = FIRST_PAUSE
-            except TROUBLE as error:
+            except (*TROUBLE, sqlite3.Error) as error:
                 self._heard(False, f"does not take events ({_why(error)})")
                 self.spool.changed.set()
                 await asyncio.sleep(pause)

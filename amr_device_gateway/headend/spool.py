@@ -142,7 +142,9 @@ class Spool:
 
     def accept(self, ids):
         """Forget events that Odoo has."""
+        self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany("DELETE FROM event WHERE id = ?", [(i,) for i in ids])
+        self._db.execute("COMMIT")
 
     def count(self):
         """Number of events on disk."""

@@ -14,7 +14,7 @@ for folder in (str(ADDON), str(Path(__file__).parent)):
 
 from headend_world import PATIENCE, World  # noqa: E402
 
-settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("quick", max_examples=40, deadline=None)
 settings.load_profile("quick")
 
 
