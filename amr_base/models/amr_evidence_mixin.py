@@ -19,7 +19,7 @@ class AmrEvidenceMixin(models.AbstractModel):
         if touched and not self.env.su:
             raise AccessError(
                 self.env._(
-                    "%(fields)s of %(record)s follow from facts and cannot be typed in.",
+                    "%(fields)s of %(record)s: facts like these cannot be typed in.",
                     fields=", ".join(
                         self._fields[name]._description_string(self.env)
                         for name in sorted(touched)

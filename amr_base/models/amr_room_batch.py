@@ -71,9 +71,7 @@ class AmrRoomBatch(models.Model):
             width = max(batch.rooms_per_floor, 1)
             floors = [names[at : at + width] for at in range(0, len(names), width)]
             batch.preview = "\n".join(
-                "  ".join(
-                    f"{name}{' ✓' if name in taken else ''}" for name in floor
-                )
+                "  ".join(f"{name}{' ✓' if name in taken else ''}" for name in floor)
                 for floor in reversed(floors)
             )
 

@@ -11,4 +11,5 @@ from . import amr_read_task_line
 from . import amr_account
 from . import amr_community
 from . import amr_room
+from . import amr_room_batch
 from . import amr_tariff

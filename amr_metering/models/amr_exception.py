@@ -5,10 +5,13 @@ class AmrException(models.Model):
     """Exception: a reading, or a missing one, that somebody must look at."""
 
     _name = "amr.exception"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["amr.evidence.mixin", "mail.thread", "mail.activity.mixin"]
     _description = "Exception"
     _order = "state, create_date desc, id desc"
     _rec_name = "reason"
+    _evidence = frozenset(
+        {"kind", "reason", "meter_id", "reading_id", "task_id", "community_id"}
+    )
 
     kind = fields.Selection(
         [

@@ -19,10 +19,13 @@ class AmrMeter(models.Model):
     """Meter (表计): one device. Where it measures is told by its installations."""
 
     _name = "amr.meter"
-    _inherit = "mail.thread"
+    _inherit = ["amr.evidence.mixin", "mail.thread"]
     _description = "Meter"
     _order = "number"
     _rec_names_search = ["number", "address"]
+    _evidence = frozenset(
+        {"latest_index", "latest_at", "comm_fault_since", "relay_state", "state"}
+    )
 
     number = fields.Char("Meter number", required=True, tracking=True)
     name = fields.Char(related="number", string="Name")

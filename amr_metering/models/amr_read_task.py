@@ -13,8 +13,10 @@ class AmrReadTask(models.Model):
     """
 
     _name = "amr.read.task"
+    _inherit = "amr.evidence.mixin"
     _description = "Read task"
     _order = "id desc"
+    _evidence = frozenset({"state", "started_at", "finished_at", "user_id"})
 
     name = fields.Char(
         required=True,
@@ -141,7 +143,7 @@ class AmrReadTask(models.Model):
             self.env["amr.read.task.line"].sudo().create(
                 [{"task_id": task.id, "meter_id": meter.id} for meter in meters]
             )
-            task.write({"state": "running", "started_at": fields.Datetime.now()})
+            task.sudo().write({"state": "running", "started_at": fields.Datetime.now()})
             task._dispatch()
             task._close_if_finished()
         return self._get_form_action() if len(self) == 1 else None
@@ -153,7 +155,7 @@ class AmrReadTask(models.Model):
         """
         self.ensure_one()
         unrouted = self._get_unrouted_lines()
-        unrouted.write({"state": "manual"})
+        unrouted.sudo().write({"state": "manual"})
 
     def _get_unrouted_lines(self):
         """Return the pending lines that no route serves (hook)."""

@@ -7,7 +7,11 @@ class AmrReadTaskLine(models.Model):
     _name = "amr.read.task.line"
     _description = "Read task result"
     _order = "task_id desc, id"
+    _inherit = "amr.evidence.mixin"
     _rec_name = "meter_id"
+    _evidence = frozenset(
+        {"task_id", "meter_id", "state", "tries", "error", "reading_id"}
+    )
 
     task_id = fields.Many2one(
         "amr.read.task", required=True, index=True, ondelete="cascade", readonly=True

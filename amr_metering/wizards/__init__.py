@@ -1,0 +1,2 @@
+from . import amr_meter_replace
+from . import amr_occupancy_change
