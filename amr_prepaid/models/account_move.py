@@ -47,8 +47,9 @@ class AccountMove(models.Model):
         :raises UserError: when one does
         """
         bound = self.filtered(
-            lambda move: move.state == "posted"
-            and (move.amr_wallet_id or move.amr_vend_id)
+            lambda move: (
+                move.state == "posted" and (move.amr_wallet_id or move.amr_vend_id)
+            )
         )
         if bound:
             raise UserError(
@@ -56,8 +57,8 @@ class AccountMove(models.Model):
                     "%(move)s belongs to the wallet of %(account)s and cannot be "
                     "reset to draft. Book a correction instead.",
                     move=bound[0].display_name,
-                    account=(
-                        bound[0].amr_wallet_id or bound[0].amr_vend_id.wallet_id
-                    ).sudo().account_id.display_name,
+                    account=(bound[0].amr_wallet_id or bound[0].amr_vend_id.wallet_id)
+                    .sudo()
+                    .account_id.display_name,
                 )
             )

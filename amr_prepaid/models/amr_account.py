@@ -6,14 +6,17 @@ from .amr_wallet import RESERVING_STATES
 class AmrAccount(models.Model):
     _inherit = "amr.account"
 
-    wallet_ids = fields.One2many("amr.wallet", "account_id")
+    wallet_ids = fields.One2many("amr.wallet", "account_id", "Wallets")
     wallet_balance = fields.Monetary(
+        "Wallet",
         compute="_compute_wallet_balance",
         compute_sudo=True,
         help="What the customer has paid in advance and not used.",
     )
-    vend_count = fields.Integer(compute="_compute_vend_count", compute_sudo=True)
-    has_prepaid = fields.Boolean(compute="_compute_has_prepaid")
+    vend_count = fields.Integer(
+        "Prepaid orders", compute="_compute_vend_count", compute_sudo=True
+    )
+    has_prepaid = fields.Boolean("Buys in advance", compute="_compute_has_prepaid")
 
     def _compute_wallet_balance(self):
         for account in self:

@@ -17,8 +17,8 @@ class AmrCommand(models.Model):
 
     The meter's purchase number decides (design, flow 3): n, the number of the command,
     means done; n - 1 means not done, the same frame may go out again; anything else is
-    for a person. It is read before the first frame, too, so that an order is never taken
-    for credited because of a number that was there before.
+    for a person. It is read before the first frame, too, so that an order is never
+    taken for credited because of a number that was there before.
     """
 
     _inherit = "amr.command"
@@ -102,11 +102,11 @@ class AmrCommand(models.Model):
         if not state:
             return "unknown"
         self.meter_id._record_purchase_state(state)
-        if self.kind == "credit_state" or state.purchase_no == self.payload["purchase_no"]:
+        if self.kind == "credit_state":
             return "done"
-        if state.purchase_no == self.payload["purchase_no"] - 1:
-            return "not_done"
-        return "unknown"
+        number = self.payload["purchase_no"]
+        verdicts = {number: "done", number - 1: "not_done"}
+        return verdicts.get(state.purchase_no, "unknown")
 
     def _purchase_state_from(self, verification):
         """Return the ``PurchaseState`` that the replies tell, or None."""

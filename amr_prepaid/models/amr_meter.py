@@ -45,7 +45,9 @@ class AmrMeter(models.Model):
         aggregator=None,
     )
     vend_ids = fields.One2many("amr.vend", "meter_id", "Prepaid orders")
-    vend_count = fields.Integer(compute="_compute_vend_count", compute_sudo=True)
+    vend_count = fields.Integer(
+        "Orders", compute="_compute_vend_count", compute_sudo=True
+    )
 
     _start_no_positive = models.Constraint(
         "CHECK (credit_start_no >= 0 AND credit_series > 0)",
@@ -173,8 +175,10 @@ class AmrMeter(models.Model):
         """
         for meter in self.sudo():
             numbered = meter.vend_ids.filtered(
-                lambda vend, meter=meter: vend.series == meter.credit_series
-                and (vend.purchase_no or vend.state in RESERVING_STATES)
+                lambda vend, meter=meter: (
+                    vend.series == meter.credit_series
+                    and (vend.purchase_no or vend.state in RESERVING_STATES)
+                )
             )
             if numbered:
                 raise UserError(

@@ -46,12 +46,13 @@ class AmrWalletEntry(models.Model):
         required=True, readonly=True, default=fields.Datetime.now, index=True
     )
     move_id = fields.Many2one(
-        "account.move", "Journal entry", required=True, readonly=True,
+        "account.move",
+        "Journal entry",
+        required=True,
+        readonly=True,
         ondelete="restrict",
     )
-    payment_id = fields.Many2one(
-        "account.payment", readonly=True, ondelete="restrict"
-    )
+    payment_id = fields.Many2one("account.payment", readonly=True, ondelete="restrict")
     vend_id = fields.Many2one(
         "amr.vend", "Order", readonly=True, index=True, ondelete="restrict"
     )

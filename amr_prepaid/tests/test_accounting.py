@@ -25,9 +25,7 @@ class TestAccounting(PrepaidCommon):
         self.assertTrue(account.with_company(company).code.startswith("2203"))
         self.assertEqual(account.account_type, "liability_current")
         self.assertEqual(company.amr_prepaid_journal_id.type, "general")
-        self.assertEqual(
-            account.with_context(lang="zh_CN").name, "客户预付费"
-        )
+        self.assertEqual(account.with_context(lang="zh_CN").name, "预收账款-客户预付费")
 
     def test_the_deposit_moves_the_payment_into_the_liability(self):
         vend = self._sell(100)

@@ -81,7 +81,9 @@ class AmrVendSell(models.TransientModel):
                 ]
             )
         )
-        return journals.sorted(lambda journal: (journal.type != "cash", journal.sequence))
+        return journals.sorted(
+            lambda journal: (journal.type != "cash", journal.sequence)
+        )
 
     @api.model
     def _selection_journal(self):
