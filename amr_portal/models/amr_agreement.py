@@ -130,7 +130,7 @@ class AmrAgreement(models.Model):
                            && tsrange(a.date_from, a.date_to)
                       JOIN amr_meter m ON m.id = i.meter_id
                      WHERE a.id = ANY(%(ids)s)
-                ), freeze AS (
+                ), midnight AS (
                     SELECT DISTINCT ON (s.agreement_id, s.meter_id, day)
                            s.agreement_id, s.meter_id, s.factor, r.index,
                            (r.read_at AT TIME ZONE 'UTC' AT TIME ZONE s.tz)::date AS day
@@ -145,7 +145,7 @@ class AmrAgreement(models.Model):
                 ), pair AS (
                     SELECT agreement_id, day, LEAD(day) OVER w AS next_day,
                            (LEAD(index) OVER w - index) * factor AS consumption
-                      FROM freeze
+                      FROM midnight
                     WINDOW w AS (PARTITION BY agreement_id, meter_id ORDER BY day)
                 )
                 SELECT agreement_id, day, next_day, consumption::text

@@ -18,6 +18,7 @@ class PortalCommon(AccountPaymentCommon, PaymentHttpCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.env.user.group_ids += cls.env.ref("amr_base.group_manager")
         cls.company = cls.env.company
         cls.company._setup_amr_prepaid()
         district = cls.env["amr.district"].create({"name": "D", "code": "9"})
@@ -134,7 +135,7 @@ class PortalCommon(AccountPaymentCommon, PaymentHttpCommon):
 
     @classmethod
     def _create_demo_provider(cls):
-        provider = cls.env.ref("payment.payment_provider_demo")
+        provider = cls.env.ref("payment.payment_provider_demo").sudo()
         provider = provider.copy({"company_id": cls.company.id, "name": "Demo"})
         provider.write({"state": "test", "is_published": True})
         provider.payment_method_ids.active = True
@@ -183,7 +184,7 @@ class PortalCommon(AccountPaymentCommon, PaymentHttpCommon):
 
     @classmethod
     def _create_vend(cls, resident, amount=100.0):
-        return cls.env["amr.vend"].create(
+        return cls.env["amr.vend"].sudo().create(
             {"agreement_id": resident["prepaid"].id, "amount": amount}
         )
 

@@ -1,4 +1,5 @@
 from odoo.exceptions import AccessError
+from odoo.http import Request
 from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
@@ -68,7 +69,7 @@ class TestAccess(PortalCommon):
         self._login()
         response = self.url_open(
             self._pages(self.other)[1],
-            data={"amount": "50", "csrf_token": self.csrf_token()},
+            data={"amount": "50", "csrf_token": Request.csrf_token(self)},
             allow_redirects=False,
         )
         self.assertEqual(response.status_code, 404)

@@ -102,7 +102,7 @@ class TestPortal(PortalCommon):
     def test_bill_tells_how_it_came_about(self):
         bill = self._create_bill(self.own, 8.2)
         agreement = self.own["postpaid"]
-        self.env["amr.charge"].create(
+        self.env["amr.charge"].sudo().create(
             {
                 "agreement_id": agreement.id,
                 "account_id": self.own["account"].id,
@@ -115,8 +115,8 @@ class TestPortal(PortalCommon):
                 "component": "total",
                 "start_at": self.since,
                 "end_at": self.since + timedelta(days=30),
-                "start_index": 1234.5,
-                "end_index": 1236.5,
+                "start_index": 234.5,
+                "end_index": 236.5,
                 "factor": 1,
                 "consumption": 2,
                 "quantity": 2,
@@ -124,12 +124,12 @@ class TestPortal(PortalCommon):
                 "amount": 8.2,
                 "tariff_version_id": agreement.tariff_id.version_ids.id,
                 "explanation": "water",
-                "move_id": bill.id,
+                "move_line_id": bill.invoice_line_ids.id,
             }
         )
         self._login()
         text = self._open(f"/my/invoices/{bill.id}").text_content()
-        for figure in ("1,234.50", "1,236.50", "4.1", "8.20"):
+        for figure in ("234.50", "236.50", "4.1", "8.20"):
             self.assertIn(figure, text)
         self.assertIn(agreement.meter_id.number, text)
 
@@ -216,10 +216,10 @@ class TestUsage(PortalCommon):
         self._read_daily(
             agreement, ["90", "95", "99"], last_day=today - timedelta(days=2)
         )
+        meter = agreement.meter_id.copy({"number": "M2", "address": "222222"})
         agreement.point_id.installation_ids.write(
             {"date_to": replaced, "end_index": 99}
         )
-        meter = agreement.meter_id.copy({"number": "M2", "address": "222222"})
         self.env["amr.installation"].create(
             {
                 "meter_id": meter.id,

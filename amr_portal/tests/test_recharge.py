@@ -2,6 +2,7 @@ from decimal import Decimal
 
 from lxml import html
 
+from odoo.http import Request
 from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
@@ -19,7 +20,7 @@ class TestRecharge(PortalCommon):
         return self.make_jsonrpc_request(f"{self.url}/quote", {"amount": amount})
 
     def _post(self, **data):
-        data["csrf_token"] = self.csrf_token()
+        data["csrf_token"] = Request.csrf_token(self)
         return self.url_open(self.url, data=data, allow_redirects=False)
 
     def _get_vends(self):
