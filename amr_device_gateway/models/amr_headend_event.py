@@ -216,8 +216,8 @@ class AmrHeadendEvent(models.Model):
         protocol, decoded = self._decode_frame()
         meter = self._find_meter(decoded.address)
         indexes = protocol.index_from(decoded)
-        if not indexes:
-            return  # a heartbeat or a status: kept as an event, no reading in it
+        if not indexes or protocol.is_frozen(decoded):
+            return  # a heartbeat or a status: kept as an event, no reading of now in it
         rows = [
             {
                 "register": register,

@@ -239,6 +239,10 @@ class Protocol:
         """Requests for the daily freeze ``days_back`` midnights ago (1 = the last)."""
         raise self._unsupported("daily freezes")
 
+    def is_frozen(self, decoded):
+        """Whether an index was frozen earlier, so that it is not the index of now."""
+        return False
+
     def freeze_time_from(self, decoded):
         """The time a freeze was taken (meter's local time), None when not told."""
         return None

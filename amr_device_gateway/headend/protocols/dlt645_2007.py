@@ -219,6 +219,9 @@ class Dlt645v2007(Protocol):
                         registers[register] = item.value
         return registers
 
+    def is_frozen(self, decoded):
+        return (decoded.data_id or "").startswith("0506")
+
     def freeze_time_from(self, decoded):
         text = decoded.value("freeze_time")
         try:

@@ -175,6 +175,9 @@ def test_a_daily_freeze_and_its_time():
     assert DLT.decode(second).data_id == "05060003"
     frozen = reply(0x05060103, "56341200" * 5)
     assert DLT.index_from(frozen)["total"] == Decimal("1234.56")
+    assert DLT.is_frozen(frozen)
+    assert not DLT.is_frozen(reply(0x00010000, "00000000"))
+    assert not DLT.is_frozen(DLT.decode(b""))
     taken = reply(0x05060003, "0000191126")
     assert DLT.freeze_time_from(taken) == datetime(2026, 11, 19)
     assert DLT.freeze_time_from(reply(0x05060003, "FFFFFFFFFF")) is None
