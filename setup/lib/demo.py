@@ -60,12 +60,17 @@ def ignore_signals():
 
 
 def make_database(stack, fresh):
-    if demo_database.exists(stack) and not fresh:
-        return
-    say("Making the demo database (two minutes) …")
+    """Make the demo database once; later, bring it up to the addons as they are."""
     started = time.monotonic()
-    demo_database.create(stack)
-    say(f"… made in {time.monotonic() - started:.0f} s.")
+    if fresh or not demo_database.exists(stack):
+        say("Making the demo database (two minutes) …")
+        demo_database.create(stack)
+    elif not demo_database.is_current(stack):
+        say("The addons have changed: updating the demo database …")
+        demo_database.update(stack)
+    else:
+        return
+    say(f"… done in {time.monotonic() - started:.0f} s.")
 
 
 def introduce(stack):

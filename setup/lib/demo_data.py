@@ -40,7 +40,7 @@ PARAMETERS = {
     "web.base.url.freeze": "True",
     # Patience of the real world would be boring to watch.
     "amr.retry_delay": "2",
-    "amr.offline_delay": "2",
+    "amr.offline_delay": "10",
 }
 # role, login, name, group
 OPERATORS = (

@@ -1,5 +1,6 @@
 """Make a database with the demo data: others' modules, our addons, the estate."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,9 @@ from runtime import (
 LIB = ROOT / "setup/lib"
 # The database is this until it is complete: an interrupted build is no database.
 BUILDING = "_building"
+# What a database is made from; the rest is read when it is needed.
+SUFFIXES = {".py", ".xml", ".csv", ".po"}
+IGNORED = {"tests", "headend", "__pycache__"}
 
 DATA_SCRIPT = """
 import sys
@@ -32,20 +36,45 @@ def exists(stack):
     return stack.database in stack.cluster.databases() and stack.meters_file.exists()
 
 
-def ensure(stack, fresh=False):
-    """Make the stack's database unless it is there.
+def fingerprint(*more):
+    """Return a word that changes with our addons.
 
-    :return: whether it was made now
+    :param more: files beyond those of the addons
     """
-    if exists(stack) and not fresh:
-        return False
-    create(stack)
-    return True
+    digest = hashlib.sha256()
+    for folder in addons():
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in SUFFIXES and not IGNORED & set(path.parts):
+                digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    for path in more:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
-def create(stack):
-    """Make the stack's database anew; what was there is lost."""
+def is_current(stack, *more):
+    """Tell whether the database was made (or updated) with the addons as they are."""
+    return stack.stamp.exists() and stack.stamp.read_text() == fingerprint(*more)
+
+
+def update(stack):
+    """Bring the database up to the addons as they are now."""
+    word = fingerprint()
+    stack.stamp.unlink(missing_ok=True)
+    run_odoo(
+        stack,
+        stack.folder / "update.log",
+        *("-d", stack.database, "-u", "amr_base", "--stop-after-init", "--no-http"),
+    )
+    stack.stamp.write_text(word)
+
+
+def create(stack, *more):
+    """Make the stack's database anew; what was there is lost.
+
+    :param more: files beside the addons that make the database another one
+    """
     cluster, building = stack.cluster, stack.database + BUILDING
+    word = fingerprint(*more)
     cluster.drop(building)
     cluster.drop(stack.database)
     forget_devices(stack)
@@ -65,6 +94,7 @@ def create(stack):
     )
     copy_filestore(building, stack.database, stack.data_dir)
     shutil.rmtree(stack.data_dir / "filestore" / building, ignore_errors=True)
+    stack.stamp.write_text(word)
 
 
 def copy_template(stack, database):
@@ -76,7 +106,12 @@ def copy_template(stack, database):
 
 def forget_devices(stack):
     """Meters, spool and log-ins belong to one database."""
-    for path in (stack.meters_file, stack.meters_state, stack.credentials_file):
+    for path in (
+        stack.stamp,
+        stack.meters_file,
+        stack.meters_state,
+        stack.credentials_file,
+    ):
         path.unlink(missing_ok=True)
     shutil.rmtree(stack.headend_folder, ignore_errors=True)
 
@@ -117,3 +152,13 @@ def run_odoo(stack, log, *args, command=None, script=None):
         raise SetupError(
             f"the demo database could not be made. The end of {log}:\n{tail}"
         )
+
+
+def copy(source, stack):
+    """Make the stack's database a copy of another one's, meters and log-ins included."""
+    stack.cluster.drop(stack.database)
+    stack.cluster.copy(source.database, stack.database)
+    copy_filestore(source.database, stack.database, stack.data_dir)
+    forget_devices(stack)
+    for name in ("meters_file", "credentials_file"):
+        shutil.copy(getattr(source, name), getattr(stack, name))

@@ -148,6 +148,9 @@ class Estate:
             "country_id": self.env.ref("base.cn").id,
             "lang": "zh_CN",
             "tz": "Asia/Shanghai",
+            "property_payment_term_id": self.env.ref(
+                "account.account_payment_term_15days"
+            ).id,
         }
 
     # --- tariffs ---------------------------------------------------------------------

@@ -58,6 +58,7 @@ class Stack:
         self.meters_file = self.folder / "simulator.json"
         self.meters_state = self.folder / "simulator.state.json"
         self.headend_folder = self.folder / "headend"
+        self.stamp = self.folder / "addons"
         self.default_ports = default_ports
         self.processes = []
 

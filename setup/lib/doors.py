@@ -50,7 +50,7 @@ class Operator:
         if "error" in answer:
             data = answer["error"].get("data", {})
             raise DoorError(data.get("message") or answer["error"]["message"])
-        return answer["result"]
+        return answer.get("result")
 
     def call(self, model, method, *args, context=None, **kwargs):
         """Call a method as the web client does."""
@@ -166,7 +166,7 @@ class Visitor:
         )
         self.context.set_default_timeout(TIMEOUT * 1000 / 2)
         self.page = self.context.new_page()
-        self.page.goto("/web/login")
+        self.go("/web/login")
         self.page.fill("input[name=login]", login)
         self.page.fill("input[name=password]", password)
         self.page.click(".oe_login_form button[type=submit]")
@@ -178,9 +178,18 @@ class Visitor:
     def __exit__(self, *_error):
         self.context.close()
 
+    def go(self, path):
+        """Open a page.
+
+        :raises DoorError: the server answers with an error
+        """
+        response = self.page.goto(path)
+        if response and not response.ok:
+            raise DoorError(f"{path} answers {response.status}")
+
     def see(self, path, selector):
-        """Go to a page and wait until it shows something; return that element."""
-        self.page.goto(path)
+        """Open a page, wait until it shows something, and return that one's text."""
+        self.go(path)
         return self.text(selector)
 
     def text(self, selector):

@@ -1,0 +1,61 @@
+"""The whole system, isolated: own database, own ports, the demo's data and processes.
+
+Making the database takes a minute, so a pristine copy is kept until an addon, the demo
+data or the day changes.
+"""
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "setup/lib"))
+
+import demo_database  # noqa: E402
+import test_database  # noqa: E402
+from demo_stack import Stack  # noqa: E402
+from doors import chromium  # noqa: E402
+from story import Story  # noqa: E402
+
+FOLDER = test_database.FOLDER / "e2e"
+DATA_FILES = sorted((ROOT / "setup/lib").glob("demo_*.py"))
+
+
+def make_database(stack):
+    """Give the stack a database in which nobody has done anything yet."""
+    pristine = Stack(stack.cluster, "e2e_pristine", FOLDER / "pristine", stack.data_dir)
+    # its history ends today
+    today = pristine.folder / "today"
+    today.write_text(date.today().isoformat())
+    if not demo_database.is_current(pristine, today, *DATA_FILES):
+        demo_database.create(pristine, today, *DATA_FILES)
+    demo_database.copy(pristine, stack)
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """The running system."""
+    server = test_database.cluster()
+    stack = Stack(server, "e2e", FOLDER, test_database.DATA, default_ports=False)
+    for log in FOLDER.glob("*.log"):
+        log.unlink()
+    make_database(stack)
+    with stack:
+        stack.start()
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def story(stack, browser):
+    """The people of the story, and the meters' control port."""
+    story = Story(stack, browser)
+    story.wait_for_links()
+    return story
