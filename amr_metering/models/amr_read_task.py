@@ -250,6 +250,25 @@ class AmrReadTask(models.Model):
                 "amr_read_task_progress", {"task_id": task.id, "state": task.state}
             )
 
+    def _get_entry_time(self, meter):
+        """Return the time of an index typed in for this task (naive UTC)."""
+        self.ensure_one()
+        if self.kind == "daily":
+            return meter.community_id._local_midnight(self.freeze_date)
+        return fields.Datetime.now()
+
+    def action_enter(self):
+        """Open the lines that are left to people, ready for the keyboard."""
+        self.ensure_one()
+        view = self.env.ref("amr_metering.amr_read_task_line_view_list_entry")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Enter readings"),
+            "res_model": "amr.read.task.line",
+            "views": [(view.id, "list")],
+            "domain": [("task_id", "=", self.id), ("state", "!=", "done")],
+        }
+
     def _get_form_action(self):
         self.ensure_one()
         return {

@@ -1,4 +1,4 @@
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import MeteringCommon
@@ -55,6 +55,30 @@ class TestReadTask(MeteringCommon):
         later._record_readings([self._row(7, "2026-01-02 00:00:00")])
         self.assertEqual(self.meter.state, "normal")
         self.assertEqual(exception.state, "resolved")
+
+    def test_readings_are_typed_in_line_by_line(self):
+        reader = self._operator("amr_reader", "amr_base.group_reader")
+        self._ingest(self._row(100, "2026-01-02 00:00:00"))
+        self.tariff.version_ids.normal_max = 500
+        task = self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.community.id}
+        )
+        task.action_start()
+        self.assertEqual(task.action_enter()["res_model"], "amr.read.task.line")
+        line = task.line_ids.with_user(reader)
+        draft = line.new(origin=line)
+        for index, usage, hint in ((90, -10, "Less"), (700, 600, "More")):
+            draft.entered_index = index
+            self.assertEqual(draft.entered_usage, usage)
+            self.assertIn(hint, draft.hint)
+        line.entered_index = 130.5
+        self.assertEqual((line.state, task.done_count), ("done", 1))
+        self.assertEqual(line.reading_id.source, "manual")
+        self.assertEqual(self.meter.latest_index, 130.5)
+        with self.assertRaisesRegex(UserError, "read already"):
+            line.entered_index = 131
+        with self.assertRaises(AccessError):
+            line.state = "missing"
 
     def test_a_reader_runs_tasks_in_his_scope(self):
         reader = self._operator("amr_reader", "amr_base.group_reader")
