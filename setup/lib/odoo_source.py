@@ -325,9 +325,9 @@ def unpack_archive(path, target):
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(target)
         else:
-            with tarfile.open(path) as archive:
-                archive.extractall(target, filter="data")
-    except (zipfile.BadZipFile, tarfile.TarError) as error:
+            target.mkdir()
+            run(["tar", "-xf", path, "-C", target], f"unpacking {path.name}")
+    except zipfile.BadZipFile as error:
         raise SetupError(f"{path} is no archive that can be read: {error}") from None
 
 
