@@ -70,7 +70,7 @@ class AmrReadTask(models.Model):
         lines = self.env["amr.read.task.line"].search(
             [("state", "=", "pending"), ("meter_id.link_id", "in", links.ids)]
         )
-        lines.filtered("next_try_at").next_try_at = False
+        lines._on_link_up()
         tasks = lines.task_id.filtered(lambda task: task.state == "running")
         hasten(self.env, [task._identity_key() for task in tasks])
         for task in tasks:
@@ -205,26 +205,24 @@ class AmrReadTask(models.Model):
 
         :param list results: :class:`MeterResult` with an error
         """
-        groups = {"amr.retry_delay": {}, "amr.offline_delay": {}, "away": {}}
+        away, offline, silent = {}, {}, {}
         for result in results:
-            text = self.env["amr.link"]._get_error_text(result.error)
+            kind = silent
             if result.error in HEAD_END_AWAY:
-                groups["away"][result.meter_id] = text
+                kind = away
             elif result.error in OFFLINE:
-                groups["amr.offline_delay"][result.meter_id] = text
-            else:
-                groups["amr.retry_delay"][result.meter_id] = text
-        away = groups.pop("away")
-        if away:
-            for line in self._get_pending_lines(away):
-                line.error = away[line.meter_id.id]
-            self._postpone_lines(away, AWAY_DELAY)
-        for parameter, errors in groups.items():
+                kind = offline
+            kind[result.meter_id] = self.env["amr.link"]._get_error_text(result.error)
+        for line in self._get_pending_lines(away):
+            line.error = away[line.meter_id.id]
+        self._postpone_lines(away, AWAY_DELAY)
+        for line in self._get_pending_lines(offline):
+            line.offline_tries += 1
+        retry_delay = seconds(self.env, "amr.retry_delay")
+        offline_delay = max(seconds(self.env, "amr.offline_delay"), retry_delay)
+        for errors, delay in ((offline, offline_delay), (silent, retry_delay)):
             if errors:
                 self._record_failures(errors)
-                delay = max(
-                    seconds(self.env, parameter), seconds(self.env, "amr.retry_delay")
-                )
                 self._postpone_lines(errors, delay)
         self._commit()
 

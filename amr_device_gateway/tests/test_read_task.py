@@ -174,12 +174,23 @@ class TestReadTask(GatewayCommon):
         )
         self.assertEqual(task.line_ids.mapped("tries"), [1, 1, 1])
         self.assertFalse(self._jobs())
-        # its log-in does not wait for the next try
+        # its log-in does not wait for the next try, and gives the lost one back
         self.head_end.offline.clear()
         self.link._on_link_up()
+        self.assertEqual(task.line_ids.mapped("tries"), [0, 0, 0])
         self.run_jobs()
         self.assertEqual(task.state, "done")
         self.assertEqual(task.done_count, 3)
+
+    def test_a_link_that_stays_away_makes_its_meters_missing(self):
+        self.head_end.offline.add(self.link.key)
+        task = self._task()
+        self.run_jobs()
+        self.assertRecordValues(task, [{"state": "done", "missing_count": 3}])
+        exceptions = self.env["amr.exception"].search(
+            [("meter_id", "in", task.line_ids.meter_id.ids), ("kind", "=", "missing")]
+        )
+        self.assertEqual(len(exceptions), 3)
 
     def test_no_meter_is_blamed_while_the_head_end_is_away(self):
         self.head_end.down = True
