@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -60,6 +61,7 @@ class PortalCommon(AccountPaymentCommon, PaymentHttpCommon):
         cls.own = cls._create_resident("own", "0101", "1")
         cls.other = cls._create_resident("other", "0102", "2")
         cls.demo_provider = cls._create_demo_provider()
+        cls.dummy_provider.is_published = False
 
     @classmethod
     def _create_tariff(cls, utility, price):
@@ -139,7 +141,24 @@ class PortalCommon(AccountPaymentCommon, PaymentHttpCommon):
         provider = provider.copy({"company_id": cls.company.id, "name": "Demo"})
         provider.write({"state": "test", "is_published": True})
         provider.payment_method_ids.active = True
+        cls._mend_demo_translation()
         return provider
+
+    @classmethod
+    def _mend_demo_translation(cls):
+        """Undo that core's Chinese translates the codes of the simulated states."""
+        view = cls.env.ref("payment_demo.payment_details").sudo()
+        for term in view.get_field_translations("arch_db")[0]:
+            if 'id="simulated_payment_state"' in term["source"]:
+                codes = iter(re.findall(r'value="(\w+)"', term["source"]))
+                mended = re.sub(
+                    r'value="[^"]*"',
+                    lambda _match, codes=codes: f'value="{next(codes)}"',
+                    term["value"],
+                )
+                view.update_field_translations(
+                    "arch_db", {term["lang"]: {term["source"]: mended}}
+                )
 
     @classmethod
     def _read_daily(cls, agreement, indexes, last_day=None):
