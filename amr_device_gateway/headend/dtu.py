@@ -5,6 +5,7 @@ import logging
 import re
 import socket
 import time
+from bisect import bisect_left
 
 from .protocols import registry
 
@@ -119,11 +120,11 @@ class Registration:
     def __init__(self, pattern):
         self._general = re.compile(pattern)
         self._special = {}
-        self._terminals = set()
+        self._terminals = []
 
     def learn(self, links):
         """Take the patterns and terminals of the configured links."""
-        self._terminals = {link["terminal"] for link in links}
+        self._terminals = sorted({link["terminal"] for link in links})
         self._special = {}
         for link in links:
             text = link.get("registration_regex")
@@ -139,9 +140,9 @@ class Registration:
         """Whether the packet is complete beyond doubt: a known terminal's number that
         no other known terminal's number continues."""
         text = clean(hello)
-        return text in self._terminals and not any(
-            other != text and other.startswith(text) for other in self._terminals
-        )
+        place = bisect_left(self._terminals, text)
+        same, after = [*self._terminals[place : place + 2], "", ""][:2]
+        return bool(text) and same == text and not after.startswith(text)
 
     def terminal(self, hello):
         """The terminal number in a registration packet, None when there is none."""

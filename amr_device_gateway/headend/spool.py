@@ -12,7 +12,10 @@ _logger = logging.getLogger(__name__)
 
 #: Presence events beyond this number push out the oldest; uplinks are never dropped.
 MAX_PRESENCE = 100_000
+TRIM_EVERY = 1000
 
+#: Seconds within which events share one write to disk.
+WINDOW = 0.02
 #: Seconds after which a write that failed is tried again.
 RETRY_PAUSE = 5.0
 
@@ -53,13 +56,14 @@ def _connect(path):
 class Spool:
     """A queue of events in SQLite; survives a kill at any moment.
 
-    Events of one turn of the event loop are committed together, so that a thousand
-    DTUs that log in at once cost one write to disk.
+    Events that come close together are committed together, so that a thousand DTUs
+    that log in at once cost a few writes to disk, not a thousand.
     """
 
     def __init__(self, path):
         self._db = _open(path)
         self._waiting = []
+        self._untrimmed = 0
         self.changed = asyncio.Event()
         if self.count():
             self.changed.set()
@@ -76,7 +80,7 @@ class Spool:
             **more,
         }
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.commit)
+            asyncio.get_running_loop().call_later(WINDOW, self.commit)
         self._waiting.append(event)
         return event["id"]
 
@@ -104,6 +108,7 @@ class Spool:
         )
         for event in events:
             self._remember(event)
+        self._untrimmed += len(events)
         self._trim()
         self._db.execute("COMMIT")
 
@@ -118,6 +123,10 @@ class Spool:
             self._db.execute("DELETE FROM online WHERE link = ?", (event["link"],))
 
     def _trim(self):
+        """Keep presence events below their limit; counted once in a while."""
+        if self._untrimmed < TRIM_EVERY:
+            return
+        self._untrimmed = 0
         (count,) = self._db.execute(
             "SELECT count(*) FROM event WHERE type != 'uplink'"
         ).fetchone()

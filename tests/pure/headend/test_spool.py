@@ -27,7 +27,7 @@ def test_events_keep_their_order_until_they_are_accepted(path):
     asyncio.run(body())
 
 
-def test_events_of_one_turn_are_one_write(path):
+def test_events_that_come_together_are_one_write(path):
     async def body():
         spool = Spool(path)
         other = sqlite3.connect(path)
@@ -58,6 +58,7 @@ def test_who_was_online_is_known_after_a_crash(path):
 
 def test_a_full_spool_drops_old_presence_but_no_uplink(path, monkeypatch):
     monkeypatch.setattr(spool_module, "MAX_PRESENCE", 3)
+    monkeypatch.setattr(spool_module, "TRIM_EVERY", 1)
 
     async def body():
         spool = Spool(path)
