@@ -50,5 +50,6 @@ class PaymentTransaction(models.Model):
     def _log_message_on_linked_documents(self, message):
         """Override of `account_payment` to log on the prepaid order as well."""
         result = super()._log_message_on_linked_documents(message)
-        self.amr_vend_id.sudo().message_post(body=message)
+        if self.amr_vend_id:
+            self.amr_vend_id.sudo().message_post(body=message)
         return result
