@@ -539,13 +539,19 @@ class AmrCommand(models.Model):
                 {
                     "command_id": self.id,
                     "direction": direction,
-                    "data": protocol.redact(frame) if frame else False,
+                    "data": self._readable(protocol.redact(frame)) if frame else False,
                     "explanation": error or self._explain(protocol, frame),
                     "ms": ms,
                 }
                 for direction, frame, ms, error in entries
             ]
         )
+
+    @api.model
+    def _readable(self, text):
+        """Return hexadecimal text byte by byte."""
+        pairs = (text[at : at + 2] for at in range(0, len(text), 2))
+        return " ".join(pairs).upper()
 
     @api.model
     def _explain(self, protocol, frame):

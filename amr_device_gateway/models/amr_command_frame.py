@@ -13,8 +13,8 @@ class AmrCommandFrame(models.Model):
     )
     at = fields.Datetime("Time", required=True, default=fields.Datetime.now)
     direction = fields.Selection([("out", "Sent"), ("in", "Received")], required=True)
-    data = fields.Char(
+    data = fields.Text(
         "Frame", help="Hexadecimal; the bytes of a password and the checksum are **."
     )
-    explanation = fields.Char(help="What the frame says, or why there is none.")
+    explanation = fields.Text(help="What the frame says, or why there is none.")
     ms = fields.Integer("Time taken (ms)", aggregator=None)
