@@ -218,7 +218,6 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
         type="jsonrpc",
         auth="user",
         website=True,
-        readonly=True,
     )
     def portal_vend_status(self, vend_id):
         """Tell where a recharge stands, for the page that is watching it.
