@@ -155,7 +155,7 @@ def run_odoo(stack, log, *args, command=None, script=None):
 
 
 def copy(source, stack):
-    """Make the stack's database a copy of another one's, meters and log-ins included."""
+    """Make the stack's database a copy of another one, meters and log-ins included."""
     stack.cluster.drop(stack.database)
     stack.cluster.copy(source.database, stack.database)
     copy_filestore(source.database, stack.database, stack.data_dir)

@@ -187,16 +187,15 @@ class Visitor:
         if response and not response.ok:
             raise DoorError(f"{path} answers {response.status}")
 
-    def see(self, path, selector):
-        """Open a page, wait until it shows something, and return that one's text."""
-        self.go(path)
-        return self.text(selector)
+    def wait(self, selector):
+        """Wait until something is visible; return its (first) element."""
+        element = self.page.locator(selector).first
+        element.wait_for(state="visible")
+        return element
 
     def text(self, selector):
         """Return the text of the first element that a selector finds, when visible."""
-        element = self.page.locator(selector).first
-        element.wait_for(state="visible")
-        return " ".join(element.inner_text().split())
+        return " ".join(self.wait(selector).inner_text().split())
 
     def download(self, path):
         """Return the bytes behind an address, with this visitor's session.

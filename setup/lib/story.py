@@ -518,7 +518,7 @@ class Story:
             resident.page.click(
                 ".o_amr_account a.btn-light[href^='/my/energy/account/']"
             )
-            resident.text("svg.o_amr_chart")
+            resident.wait("svg.o_amr_chart")
             bars = resident.page.locator("svg.o_amr_chart rect.o_amr_bar").count()
             expect(bars > 20, f"the usage charts have {bars} bars")
             bill = self._unpaid_bill()

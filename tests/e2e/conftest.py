@@ -4,6 +4,8 @@ Making the database takes a minute, so a pristine copy is kept until an addon, t
 data or the day changes.
 """
 
+import json
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -11,16 +13,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "setup/lib"))
+# The commands' own modules, and the head-end's package, which needs no Odoo.
+sys.path[:0] = [str(ROOT / "setup/lib"), str(ROOT / "amr_device_gateway")]
 
 import demo_database  # noqa: E402
 import test_database  # noqa: E402
 from demo_stack import Stack  # noqa: E402
 from doors import chromium  # noqa: E402
+from runtime import odoo_command  # noqa: E402
 from story import Story  # noqa: E402
 
 FOLDER = test_database.FOLDER / "e2e"
 DATA_FILES = sorted((ROOT / "setup/lib").glob("demo_*.py"))
+
+
+# What kills processes comes last, and screens show what the story has left.
+ORDER = ("test_story", "test_screens", "test_bad_input", "test_kill")
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = item.path.stem
+        return ORDER.index(name) if name in ORDER else -1
+
+    items.sort(key=place)
 
 
 def make_database(stack):
@@ -59,3 +75,15 @@ def story(stack, browser):
     story = Story(stack, browser)
     story.wait_for_links()
     return story
+
+
+@pytest.fixture
+def console():
+    """Decode a frame with the engineer's console; returns what it prints."""
+
+    def decode(frame):
+        command = odoo_command("amr_console", "decode", frame.hex())
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    return decode

@@ -1,4 +1,4 @@
-"""The story of `setup/demo --check`, a test a step, then all of it once more."""
+"""The story of `setup/demo --check`, a test a step."""
 
 import pytest
 from story import STEPS

@@ -1,0 +1,149 @@
+"""The main screens in Chinese: they open, nothing on them is left in English.
+
+Each is kept as a picture under `.run/test/e2e/screenshots`, or in `docs/screenshots`
+when AMR_UPDATE_SCREENSHOTS is set.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from doors import DESKTOP, PHONE, Visitor
+
+ROOT = Path(__file__).resolve().parents[2]
+# Two English words in a row; names of products and standards are single words.
+ENGLISH = re.compile(r"\b[A-Za-z][a-z]+(?: [A-Za-z][a-z]+)+\b")
+NAMES = {"Powered by Odoo"}
+
+# picture, role, action, what of it: a list, the newest record, or a new one
+DESK = (
+    ("communities", "admin", "amr_base.amr_community_action", "list"),
+    ("community", "admin", "amr_base.amr_community_action", "amr.community"),
+    ("tariffs", "admin", "amr_base.amr_tariff_action", "list"),
+    ("tariff", "admin", "amr_base.amr_tariff_action", "amr.tariff"),
+    ("accounts", "admin", "amr_base.amr_account_action", "list"),
+    ("account", "admin", "amr_base.amr_account_action", "amr.account"),
+    ("meters", "community_admin", "amr_metering.amr_meter_action", "list"),
+    ("meter", "community_admin", "amr_metering.amr_meter_action", "amr.meter"),
+    ("readings", "reader", "amr_metering.amr_reading_action", "list"),
+    ("exceptions", "reader", "amr_metering.amr_exception_action", "list"),
+    ("read-task", "reader", "amr_metering.amr_read_task_action", "amr.read.task"),
+    ("links", "community_admin", "amr_device_gateway.amr_link_action", "list"),
+    ("command", "admin", "amr_device_gateway.amr_command_action", "amr.command"),
+    ("billing-run", "community_admin", "amr_billing.amr_billing_run_action", "run"),
+    ("bills", "community_admin", "amr_billing.amr_bill_action", "list"),
+    ("charges", "community_admin", "amr_billing.amr_charge_action", "list"),
+    ("counter", "clerk", "amr_prepaid.amr_vend_sell_action", "wizard"),
+    ("orders", "clerk", "amr_prepaid.amr_vend_action", "list"),
+    ("order", "clerk", "amr_prepaid.amr_vend_action", "amr.vend"),
+)
+VIEWS = ".o_list_view, .o_kanban_view, .o_form_view, .modal .o_form_view"
+
+
+@pytest.fixture(scope="module")
+def folder(stack):
+    chosen = os.environ.get("AMR_UPDATE_SCREENSHOTS")
+    folder = ROOT / "docs/screenshots" if chosen else stack.folder / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def visitors(stack, browser):
+    """Return a visitor of a role, logged in once."""
+    known = {}
+
+    def visitor(role, viewport=DESKTOP):
+        if role not in known:
+            one = stack.credentials()[role]
+            known[role] = Visitor(
+                browser, stack.url, one["login"], one["password"], viewport
+            )
+        return known[role]
+
+    yield visitor
+    for one in known.values():
+        one.context.close()
+
+
+def english(page, selector="body"):
+    """Return the English sentences that a reader of the page would see."""
+    text = page.locator(selector).first.inner_text()
+    return sorted(set(ENGLISH.findall(text)) - NAMES)
+
+
+def address(story, role, action, what):
+    """Return the address of a screen of the desk."""
+    path = f"/odoo/action-{action}"
+    if what in ("list", "wizard"):
+        return path
+    domain = []
+    model = what
+    if what == "run":
+        model, domain = "amr.billing.run", [("move_ids", "!=", False)]
+    record = story.operator(role).one(model, domain, ["id"], order="id desc")
+    return f"{path}/{record['id']}"
+
+
+@pytest.mark.parametrize(
+    ("picture", "role", "action", "what"), DESK, ids=[row[0] for row in DESK]
+)
+def test_desk(story, visitors, folder, picture, role, action, what):
+    visitor = visitors(role)
+    visitor.go(address(story, role, action, what))
+    visitor.wait(VIEWS)
+    visitor.page.wait_for_load_state("networkidle")
+    assert not visitor.page.locator(".o_error_dialog").count()
+    visitor.page.screenshot(path=folder / f"desk-{picture}.png")
+    assert not english(visitor.page)
+
+
+def pages_of_residents(story):
+    """Return picture, role, path and what must be seen, for each page."""
+    admin = story.operator("admin")
+    account = admin.one(
+        "amr.account",
+        [("partner_id.name", "=", story.stack.credentials()["resident"]["name"])],
+        ["id"],
+    )
+    bill = admin.one(
+        "account.move",
+        [("amr_account_id", "=", account["id"]), ("move_type", "=", "out_invoice")],
+        ["id"],
+        order="id desc",
+    )
+    vend = admin.one("amr.vend", [("state", "=", "credited")], ["id"], order="id desc")
+    agreement = story.prepaid_meter["agreement"]
+    return {
+        "home": ("resident", "/my/energy", ".o_amr_account"),
+        "usage": (
+            "resident",
+            f"/my/energy/account/{account['id']}",
+            "svg.o_amr_chart",
+        ),
+        "bill": ("resident", f"/my/invoices/{bill['id']}", "#invoice_content"),
+        "recharge": (
+            "prepaid_resident",
+            f"/my/energy/recharge/{agreement}",
+            ".o_amr_recharge",
+        ),
+        "receipt": (
+            "prepaid_resident",
+            f"/my/energy/vend/{vend['id']}",
+            ".o_amr_vend",
+        ),
+    }
+
+
+@pytest.mark.parametrize("picture", ("home", "usage", "bill", "recharge", "receipt"))
+def test_phone(story, visitors, folder, picture):
+    role, path, selector = pages_of_residents(story)[picture]
+    visitor = visitors(role, PHONE)
+    visitor.go(path)
+    visitor.wait(selector)
+    visitor.page.wait_for_load_state("networkidle")
+    visitor.page.screenshot(path=folder / f"phone-{picture}.png", full_page=True)
+    wide = visitor.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE["width"], "the page is wider than the phone"
+    assert not english(visitor.page, "main, #wrapwrap")
