@@ -5,6 +5,7 @@ far, a price change on the 16th of last month, last month not billed yet.
 """
 
 import json
+import re
 import secrets
 from pathlib import Path
 
@@ -48,6 +49,12 @@ OPERATORS = (
     ("reader", "chaobiao", "钱程", "amr_base.group_reader"),
     ("clerk", "shoufei", "孙丽", "amr_base.group_clerk"),
 )
+PAYMENT_OUTCOMES = {
+    "Successful": "成功",
+    "Pending": "待处理",
+    "Cancelled": "已取消",
+    "Error": "出错",
+}
 
 
 def create(env, request):
@@ -112,6 +119,26 @@ def set_up_payments(env, company):
     )
     provider.write({"name": "网上支付（演示）", "state": "test", "is_published": True})
     provider.journal_id = bank
+    mend_chinese_payment_form(env)
+
+
+def mend_chinese_payment_form(env):
+    """Undo a slip of Odoo's Chinese translation of the demo provider's form.
+
+    It translates the values of the simulated outcomes, not only their labels; the
+    provider then takes a successful payment for a failed one.
+    """
+    view = env.ref("payment_demo.payment_details")
+    terms, _context = view.get_field_translations("arch_db", [LANG])
+    [source] = {
+        term["source"]
+        for term in terms
+        if "simulated_payment_state" in term["source"] and "<option" in term["source"]
+    }
+    chinese = source
+    for english, word in PAYMENT_OUTCOMES.items():
+        chinese = re.sub(rf"(>\s*){english}(\s*<)", rf"\g<1>{word}\g<2>", chinese)
+    view.update_field_translations("arch_db", {LANG: {source: chinese}})
 
 
 def new_password():
