@@ -8,7 +8,7 @@ from odoo.tools import SQL
 from odoo.addons.queue_job.exception import RetryableJobError
 
 # Accounts a job bills before it commits: a few seconds of work.
-SLICE = 50
+SLICE = 100
 # First key of the advisory lock; the second is the community.
 LOCK = 1037
 

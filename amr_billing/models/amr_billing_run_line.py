@@ -173,6 +173,11 @@ class AmrBillingRunLine(models.Model):
             .with_context(**QUIET)
             .create([line._prepare_move(own) for line, own in to_pay.items()])
         )
+        for move, own in zip(moves, to_pay.values(), strict=True):
+            for line, charge in zip(
+                move.invoice_line_ids.sorted("sequence"), own, strict=True
+            ):
+                charge.move_line_id = line
         charges._check_bill_lines()
         moves._post(soft=False)
         for line, move in zip(to_pay, moves, strict=True):
@@ -229,7 +234,8 @@ class AmrBillingRunLine(models.Model):
             "amr_community_id": run.community_id.id,
             "amr_run_id": run.id,
             "invoice_line_ids": [
-                Command.create(charge._prepare_move_line()) for charge in charges
+                Command.create({"sequence": number, **charge._prepare_move_line()})
+                for number, charge in enumerate(charges, 1)
             ],
         }
 

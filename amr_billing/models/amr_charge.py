@@ -88,7 +88,7 @@ class AmrCharge(models.Model):
     )
     quantity = fields.Float("Billed quantity", digits="AMR Consumption", readonly=True)
     unit_price = fields.Float(
-        digits="AMR Unit Price", readonly=True, aggregator="avg", help="Tax included."
+        digits="AMR Unit Price", readonly=True, aggregator=None, help="Tax included."
     )
     amount = fields.Monetary(readonly=True, help="Tax included.")
     tariff_version_id = fields.Many2one(
@@ -192,9 +192,14 @@ class AmrCharge(models.Model):
         return self.kind in ("fixed", "minimum")
 
     def _get_title(self):
-        """What is charged: the first line of the explanation."""
+        """What is charged besides consumption."""
         self.ensure_one()
-        return (self.explanation or "").partition("\n")[0]
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        if self.kind not in ("surcharge", "fixed"):
+            return kinds[self.kind]
+        surcharge_id = int(self.component.partition("/")[2])
+        surcharge = self.env["amr.tariff.surcharge"].browse(surcharge_id).exists()
+        return surcharge.name or kinds[self.kind]
 
     def _get_part(self):
         """Register or step, in words."""
@@ -231,7 +236,6 @@ class AmrCharge(models.Model):
             "product_uom_id": unit.id,
             "price_unit": self.unit_price,
             "tax_ids": [Command.set(taxes.ids)],
-            "amr_charge_ids": [Command.link(self.id)],
         }
 
     def _check_bill_lines(self):

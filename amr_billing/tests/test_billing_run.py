@@ -151,17 +151,17 @@ class TestBillingRun(BillingCommon):
         self._freeze(FEBRUARY, 100)
         self._freeze(FEBRUARY, 50, meter)
         charge_model = self.env.registry["amr.charge"]
-        check = charge_model._check_bill_lines
+        check, reason = charge_model._check_bill_lines, "Does not add up"
 
         def fail_for_other(charges):
             if other in charges.account_id:
-                raise UserError("Does not add up")
+                raise UserError(reason)
             return check(charges)
 
         with patch.object(charge_model, "_check_bill_lines", fail_for_other):
             run = self._bill()
         by_account = {line.account_id: line for line in run.line_ids}
-        self.assertEqual(by_account[other].error, "Does not add up")
+        self.assertEqual(by_account[other].error, reason)
         self.assertFalse(other.charge_ids)
         self.assertFalse(other.move_ids)
         self.assertEqual(by_account[self.account].state, "billed")

@@ -22,7 +22,7 @@ class TestReport(BillingCommon):
         for text in (
             self.meter.number,
             self.account.number,
-            "How this bill came about",
+            "Start index",
             "0.5283",
             "100.000",
             "伍拾贰元捌角叁分",
@@ -34,7 +34,7 @@ class TestReport(BillingCommon):
         invoice = self._create_invoice_one_line(
             product_id=self.product_a, partner_id=self.partner_a, post=True
         )
-        self.assertNotIn("How this bill came about", self._print(invoice))
+        self.assertNotIn("Start index", self._print(invoice))
 
     def test_the_customer_reads_his_own_language(self):
         self.env["res.lang"]._activate_lang("zh_CN")
@@ -44,4 +44,4 @@ class TestReport(BillingCommon):
         self.partner.lang = "zh_CN"
         bill = self._bill().move_ids
         self.assertIn("倍率 1", bill.invoice_line_ids.name)
-        self.assertIn("本账单的计算依据", self._print(bill))
+        self.assertIn("起度", self._print(bill))
