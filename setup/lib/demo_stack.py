@@ -12,6 +12,7 @@ from runtime import (
     HEADEND_PORT,
     HTTP_PORT,
     RUN,
+    SetupError,
     free_port,
     odoo_command,
     odoo_conf,
@@ -24,6 +25,7 @@ DTU_PORT = 30116
 SIMULATOR_PORT = 7611
 HOST = "127.0.0.1"
 START_TIMEOUT = 120
+ATTEMPTS = 3
 
 
 def answer(url, timeout=5):
@@ -163,6 +165,16 @@ class Stack:
 
     def start(self):
         """Start everything and wait until all of it answers."""
+        for attempts_left in range(ATTEMPTS - 1, -1, -1):
+            try:
+                return self._start()
+            except SetupError as error:
+                self.stop()
+                # somebody took one of our ports between the choice and the start
+                if not attempts_left or "in use" not in str(error):
+                    raise
+
+    def _start(self):
         self._choose_ports()
         self.write_conf(http_port=self.ports["http"])
         self._set_base_url()
