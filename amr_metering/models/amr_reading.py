@@ -18,6 +18,7 @@ class AmrReading(models.Model):
     _description = "Reading"
     _order = "read_at desc, id desc"
     _rec_name = "read_at"
+    _log_access = False  # who and when is source and received_at; it halves the cost
 
     meter_id = fields.Many2one(
         "amr.meter", required=True, readonly=True, ondelete="restrict"
@@ -63,6 +64,7 @@ class AmrReading(models.Model):
     superseded_by_id = fields.Many2one(
         "amr.reading", "Superseded by", readonly=True, index="btree_not_null"
     )
+    received_at = fields.Datetime("Received", readonly=True)
     community_id = fields.Many2one(related="meter_id.community_id", string="Community")
     point_id = fields.Many2one(related="meter_id.point_id", string="Metering point")
     uom_name = fields.Char(related="meter_id.uom_name")

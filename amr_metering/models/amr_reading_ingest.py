@@ -5,7 +5,7 @@ import csv
 import io
 from typing import NamedTuple
 
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.tools import SQL
 
 CLOCK_TOLERANCE = "10 minutes"
@@ -26,109 +26,111 @@ RESOLVE_SQL = """
        AND m.company_id = ANY(%(companies)s)
 """
 
-# Every new row is compared with the usable reading before and after it on the same
-# register, be it in the table or in the same delivery.
+# What is known around the delivery is fetched once per meter and register, not per
+# row; one sort then puts every new row between its neighbours in time.
 CHECK_SQL = """
     CREATE TEMPORARY TABLE amr_reading_checked ON COMMIT DROP AS
-    WITH fresh AS (
-        SELECT DISTINCT ON (s.meter_id, s.register, s.kind, s.read_at, s.index) s.*
-          FROM amr_reading_stage s
-         WHERE s.meter_id IS NOT NULL AND NOT EXISTS (
-            SELECT 1 FROM amr_reading r
-             WHERE r.meter_id = s.meter_id AND r.register = s.register
-               AND r.kind = s.kind AND r.read_at = s.read_at AND r.index = s.index)
-         ORDER BY s.meter_id, s.register, s.kind, s.read_at, s.index, s.line
-    ), neighbours AS (
-        SELECT f.*,
-               LAG(f.index) OVER w AS batch_before,
-               LAG(f.read_at) OVER w AS batch_before_at
-          FROM fresh f
-        WINDOW w AS (PARTITION BY f.meter_id, f.register
-                     ORDER BY f.read_at, f.index, f.line)
+    WITH span AS (
+        SELECT meter_id, register, min(read_at) AS lo, max(read_at) AS hi
+          FROM amr_reading_stage WHERE meter_id IS NOT NULL
+         GROUP BY meter_id, register
+    ), usable AS NOT MATERIALIZED (
+        SELECT meter_id, register, read_at, kind, index FROM amr_reading
+         WHERE quality <> 'suspect' AND superseded_by_id IS NULL
+    ), known AS (
+        SELECT k.* FROM span s CROSS JOIN LATERAL (
+            (SELECT u.* FROM usable u
+              WHERE u.meter_id = s.meter_id AND u.register = s.register
+                AND u.read_at < s.lo
+              ORDER BY u.read_at DESC LIMIT 1)
+            UNION ALL
+            (SELECT u.* FROM usable u
+              WHERE u.meter_id = s.meter_id AND u.register = s.register
+                AND u.read_at BETWEEN s.lo AND s.hi)
+            UNION ALL
+            (SELECT u.* FROM usable u
+              WHERE u.meter_id = s.meter_id AND u.register = s.register
+                AND u.read_at > s.hi
+              ORDER BY u.read_at LIMIT 1)) k
+        UNION ALL
+        SELECT i.meter_id, s.register, i.date_from, 'opening', i.start_index
+          FROM span s JOIN amr_installation i ON i.meter_id = s.meter_id
+         WHERE s.register = 'total' AND i.date_from < s.hi
+    ), series AS (
+        SELECT true AS fresh, line, meter_id, register, read_at, kind, source, index
+          FROM amr_reading_stage WHERE meter_id IS NOT NULL
+        UNION ALL
+        SELECT false, NULL, meter_id, register, read_at, kind, NULL, index FROM known
+    ), placed AS (
+        SELECT *, LAG(index) OVER w AS before_index, LAG(read_at) OVER w AS before_at,
+               LAG(kind) OVER w AS before_kind, LEAD(index) OVER w AS after_index,
+               LEAD(fresh) OVER w AS after_fresh
+          FROM series
+        WINDOW w AS (PARTITION BY meter_id, register
+                     ORDER BY read_at, kind, fresh, index)
+    ), limits AS (
+        SELECT m.id AS meter_id, v.normal_max, v.date_from, v.date_to,
+               g.date_from AS agreed_from, g.date_to AS agreed_to
+          FROM amr_tariff_version v
+          JOIN amr_agreement g ON g.tariff_id = v.tariff_id
+          JOIN amr_meter m ON m.point_id = g.point_id
+         WHERE v.normal_max > 0
     )
-    SELECT n.line, n.meter_id, n.register, n.read_at, n.kind, n.source, n.index,
-           b.index AS before_index, b.read_at AS before_at,
-           m.company_id, m.community_id, m.factor,
+    SELECT p.line, p.meter_id, p.register, p.read_at, p.kind, p.source, p.index,
+           p.before_index, m.company_id,
            CASE
-             WHEN n.read_at > (now() AT TIME ZONE 'UTC') + %(tolerance)s::interval
+             WHEN p.read_at > (now() AT TIME ZONE 'UTC') + %(tolerance)s::interval
                THEN 'future'
-             WHEN n.batch_before_at = n.read_at OR EXISTS (
-                SELECT 1 FROM amr_reading r
-                 WHERE r.meter_id = n.meter_id AND r.register = n.register
-                   AND r.kind = n.kind AND r.read_at = n.read_at
-                   AND r.superseded_by_id IS NULL)
-               THEN 'conflict'
-             WHEN a.index < n.index AND NOT amr_rolled_over(n.index, a.index, mm.digits)
+             WHEN p.before_at = p.read_at AND p.before_kind = p.kind THEN 'conflict'
+             WHEN p.index < p.before_index
+                  AND NOT amr_rolled_over(p.before_index, p.index, mm.digits)
                THEN 'negative'
-             WHEN n.index < b.index AND NOT amr_rolled_over(b.index, n.index, mm.digits)
+             WHEN NOT p.after_fresh AND p.after_index < p.index
+                  AND NOT amr_rolled_over(p.index, p.after_index, mm.digits)
                THEN 'negative'
-             WHEN v.normal_max > 0 AND (n.index - b.index) * m.factor > v.normal_max
-                  * GREATEST(1, EXTRACT(epoch FROM n.read_at - b.read_at)
+             WHEN (p.index - p.before_index) * m.factor > l.normal_max
+                  * GREATEST(1, EXTRACT(epoch FROM p.read_at - p.before_at)
                                 / (86400 * %(month_days)s))
                THEN 'high'
            END AS finding
-      FROM neighbours n
-      JOIN amr_meter m ON m.id = n.meter_id
+      FROM placed p
+      JOIN amr_meter m ON m.id = p.meter_id
       JOIN amr_meter_model mm ON mm.id = m.model_id
-      LEFT JOIN LATERAL (
-            SELECT r.index, r.read_at FROM (
-                SELECT r.index, r.read_at FROM (
-                    SELECT r.index, r.read_at FROM amr_reading r
-                     WHERE r.meter_id = n.meter_id AND r.register = n.register
-                       AND r.read_at < n.read_at AND r.quality <> 'suspect'
-                       AND r.superseded_by_id IS NULL
-                     ORDER BY r.read_at DESC LIMIT 1) r
-                UNION ALL
-                SELECT n.batch_before, n.batch_before_at
-                 WHERE n.batch_before_at < n.read_at
-                UNION ALL
-                SELECT i.start_index, i.date_from FROM amr_installation i
-                 WHERE i.meter_id = n.meter_id AND n.register = 'total'
-                   AND i.date_from < n.read_at
-                   AND (i.date_to IS NULL OR i.date_to > n.read_at)
-            ) r ORDER BY r.read_at DESC LIMIT 1) b ON TRUE
-      LEFT JOIN LATERAL (
-            SELECT r.index FROM amr_reading r
-             WHERE r.meter_id = n.meter_id AND r.register = n.register
-               AND r.read_at > n.read_at AND r.quality <> 'suspect'
-               AND r.superseded_by_id IS NULL
-             ORDER BY r.read_at LIMIT 1) a ON TRUE
-      LEFT JOIN amr_metering_point p ON p.id = m.point_id
-      LEFT JOIN amr_agreement g ON g.point_id = p.id AND g.date_from <= n.read_at
-                               AND (g.date_to IS NULL OR g.date_to > n.read_at)
-      LEFT JOIN amr_tariff_version v ON v.tariff_id = g.tariff_id
-                               AND v.date_from <= n.read_at
-                               AND (v.date_to IS NULL OR v.date_to > n.read_at)
+      LEFT JOIN limits l ON l.meter_id = p.meter_id
+           AND l.agreed_from <= p.read_at
+           AND (l.agreed_to IS NULL OR l.agreed_to > p.read_at)
+           AND l.date_from <= p.read_at
+           AND (l.date_to IS NULL OR l.date_to > p.read_at)
+     WHERE p.fresh AND (p.before_at = p.read_at AND p.before_kind = p.kind
+                        AND p.before_index = p.index) IS NOT TRUE
 """
 
 INSERT_SQL = """
     INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index, quality,
-                             company_id, create_uid, create_date, write_uid, write_date)
+                             company_id, received_at)
     SELECT meter_id, register, read_at, kind, source, index,
            CASE WHEN finding IS NOT NULL THEN 'suspect'
                 WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
-           company_id, %(uid)s, now() AT TIME ZONE 'UTC', %(uid)s,
-           now() AT TIME ZONE 'UTC'
-      FROM amr_reading_checked ORDER BY line
+           company_id, now() AT TIME ZONE 'UTC'
+      FROM amr_reading_checked
     ON CONFLICT DO NOTHING
 """
 
 LATEST_SQL = """
     UPDATE amr_meter m
-       SET latest_index = r.index, latest_at = r.read_at,
-           comm_fault_since = CASE WHEN r.answered THEN NULL
-                                   ELSE m.comm_fault_since END
-      FROM (SELECT DISTINCT ON (s.meter_id) s.meter_id, l.index, l.read_at,
-                   bool_or(s.source IN ('remote', 'push')) OVER (
-                       PARTITION BY s.meter_id) AS answered
-              FROM amr_reading_stage s
-              LEFT JOIN LATERAL (
-                    SELECT r.index, r.read_at FROM amr_reading r
-                     WHERE r.meter_id = s.meter_id AND r.register = 'total'
-                       AND r.quality <> 'suspect' AND r.superseded_by_id IS NULL
-                     ORDER BY r.read_at DESC, r.id DESC LIMIT 1) l ON TRUE
-             WHERE s.meter_id IS NOT NULL) r
+       SET latest_index = r.index, latest_at = r.read_at
+      FROM (SELECT DISTINCT ON (meter_id) meter_id, index, read_at
+              FROM amr_reading_checked
+             WHERE register = 'total' AND finding IS NULL
+             ORDER BY meter_id, read_at DESC, line DESC) r
      WHERE m.id = r.meter_id
+       AND (m.latest_at IS NULL OR m.latest_at <= r.read_at)
+"""
+
+ANSWERED_SQL = """
+    UPDATE amr_meter SET comm_fault_since = NULL
+     WHERE comm_fault_since IS NOT NULL AND id IN (
+        SELECT meter_id FROM amr_reading_stage WHERE source IN ('remote', 'push'))
 """
 
 
@@ -177,12 +179,14 @@ class AmrReading(models.Model):
         self.env.flush_all()
         self._stage_rows(rows)
         cr = self.env.cr
-        cr.execute(RESOLVE_SQL, {"companies": self.env.companies.ids})
+        if not all(row.get("meter_id") for row in rows):
+            cr.execute(RESOLVE_SQL, {"companies": self.env.companies.ids})
         cr.execute("DROP TABLE IF EXISTS amr_reading_checked")
         cr.execute(CHECK_SQL, {"tolerance": CLOCK_TOLERANCE, "month_days": MONTH_DAYS})
-        cr.execute(INSERT_SQL, {"uid": self.env.uid})
+        cr.execute(INSERT_SQL)
         inserted = cr.rowcount
         cr.execute(LATEST_SQL)
+        cr.execute(ANSWERED_SQL)
         cr.execute(
             "SELECT DISTINCT meter_id FROM amr_reading_stage WHERE meter_id IS NOT NULL"
         )
@@ -210,7 +214,7 @@ class AmrReading(models.Model):
                     row.get("meter_id") or "",
                     row.get("address") or "",
                     row.get("register", "total"),
-                    fields.Datetime.to_string(row["read_at"]),
+                    row["read_at"],
                     row["kind"],
                     row["source"],
                     row["index"],
@@ -235,7 +239,9 @@ class AmrReading(models.Model):
                        r.id
                   FROM amr_reading_checked c
                   JOIN amr_reading r USING (meter_id, register, kind, read_at, index)
-                 WHERE c.finding IS NOT NULL ORDER BY c.line
+                 WHERE c.finding IS NOT NULL
+                   AND r.received_at = now() AT TIME ZONE 'UTC'
+                 ORDER BY c.line
                 """
             )
         )

@@ -24,6 +24,21 @@ class TestIngest(MeteringCommon):
         self.assertEqual(self.meter.state, "normal")
         self.assertEqual(str(dec(self.meter.latest_index)), "12.500")
 
+    def test_a_meter_that_was_never_installed_is_read_too(self):
+        spare = self.meter.copy({"number": "990000000099", "address": False})
+        self.assertEqual(self._ingest(self._row(4, "2026-01-02", spare)).inserted, 1)
+        self.assertEqual((spare.state, spare.latest_index), ("normal", 4))
+
+    def test_a_late_reading_is_checked_against_both_neighbours(self):
+        self._ingest(
+            self._row(10, "2026-01-02 00:00:00"), self._row(30, "2026-01-09 00:00:00")
+        )
+        self._ingest(self._row(20, "2026-01-05 00:00:00"))
+        self.assertFalse(self._exceptions())
+        self._ingest(self._row(35, "2026-01-06 00:00:00"))
+        self.assertEqual(self._exceptions().kind, "negative")
+        self.assertEqual(str(dec(self.meter.latest_index)), "30.000")
+
     def test_the_same_row_twice_is_one_reading(self):
         row = self._row(10, "2026-01-02 00:00:00")
         first = self._ingest(row, row)
