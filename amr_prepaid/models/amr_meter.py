@@ -1,7 +1,7 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
 
+from ..tools import lock_rows
 from .amr_wallet import RESERVING_STATES
 
 
@@ -65,15 +65,7 @@ class AmrMeter(models.Model):
 
     def _lock_credit(self):
         """Wait for other sales to these meters; readings go on beside it."""
-        self.env.flush_all()
-        self.env.execute_query(
-            SQL(
-                "SELECT id FROM amr_meter WHERE id = ANY(%s) ORDER BY id "
-                "FOR NO KEY UPDATE",
-                list(self.ids),
-            )
-        )
-        self.invalidate_recordset(["sold_purchase_no"])
+        lock_rows(self)
 
     def _take_purchase_no(self):
         """Return the next purchase number; the caller holds :meth:`_lock_credit`.

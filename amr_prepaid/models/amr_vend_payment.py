@@ -1,8 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import SQL
 
 from odoo.addons.amr_base.tools import dec
+
+from ..tools import lock_rows
 
 
 class AmrVend(models.Model):
@@ -80,15 +81,7 @@ class AmrVend(models.Model):
 
     def _lock(self):
         """Wait for other work on these orders, then read them anew."""
-        self.flush_recordset()
-        self.env.execute_query(
-            SQL(
-                "SELECT id FROM amr_vend WHERE id = ANY(%s) ORDER BY id "
-                "FOR NO KEY UPDATE",
-                list(self.ids),
-            )
-        )
-        self.invalidate_recordset()
+        lock_rows(self)
 
     def _register_payment(self, payment, transaction=None):
         """Book a payment of the order and write down the intent to credit the meter.

@@ -5,6 +5,8 @@ from odoo.tools import SQL
 
 from odoo.addons.amr_base.tools import dec
 
+from ..tools import lock_rows
+
 RESERVING_STATES = ("paid", "crediting", "exception")
 
 
@@ -96,15 +98,7 @@ class AmrWallet(models.Model):
         refuses a transaction that began before the other's commit, and Odoo runs it
         again.
         """
-        self.flush_recordset()
-        self.env.execute_query(
-            SQL(
-                "SELECT id FROM amr_wallet WHERE id = ANY(%s) ORDER BY id "
-                "FOR NO KEY UPDATE",
-                list(self.ids),
-            )
-        )
-        self.invalidate_recordset()
+        lock_rows(self)
 
     def _deposit(self, payment, vend=None):
         """Move a posted customer payment into the wallet; once for each payment.

@@ -1,5 +1,6 @@
 from odoo import fields, models
-from odoo.tools import SQL
+
+from ..tools import lock_rows
 
 
 class PaymentTransaction(models.Model):
@@ -21,25 +22,13 @@ class PaymentTransaction(models.Model):
         meanwhile would get a second payment. So the row is locked and read anew here;
         the unique keys on order and wallet entry are the second net.
         """
-        self._lock_for_post_processing()
+        lock_rows(self)
         fresh = self.filtered(lambda tx: not tx.is_post_processed)
         if not fresh:
             return
         super(PaymentTransaction, fresh)._post_process()
         for tx in fresh.filtered("amr_vend_id"):
             tx._pay_amr_vend()
-
-    def _lock_for_post_processing(self):
-        """Wait for other post-processing of these rows, then read them anew."""
-        self.flush_recordset()
-        self.env.execute_query(
-            SQL(
-                "SELECT id FROM payment_transaction WHERE id = ANY(%s) ORDER BY id "
-                "FOR NO KEY UPDATE",
-                list(self.ids),
-            )
-        )
-        self.invalidate_recordset()
 
     def _pay_amr_vend(self):
         """Book the confirmed payment of a prepaid order; ensure_one from the caller."""

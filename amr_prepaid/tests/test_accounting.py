@@ -8,7 +8,16 @@ from .common import PrepaidCommon
 
 @tagged("post_install", "-at_install")
 class TestAccounting(PrepaidCommon):
-    def _balance(self, account):
+    def setUp(self):
+        super().setUp()
+        self.liability = self.company.amr_prepaid_account_id
+        self.before = self._sum(self.liability)
+
+    def _owed(self):
+        """What the company owes its customers since the test began."""
+        return round(self.before - self._sum(self.liability), 2)
+
+    def _sum(self, account):
         lines = self.env["account.move.line"].search(
             [("account_id", "=", account.id), ("parent_state", "=", "posted")]
         )
@@ -28,12 +37,12 @@ class TestAccounting(PrepaidCommon):
         self.assertEqual(account.with_context(lang="zh_CN").name, "预收账款-客户预付费")
 
     def test_the_deposit_moves_the_payment_into_the_liability(self):
+        receivable = self.partner.property_account_receivable_id
+        due = self._sum(receivable)
         vend = self._sell(100)
-        liability = self.company.amr_prepaid_account_id
-        self.assertEqual(self._balance(liability), -100)
-        self.assertEqual(self._balance(self.cash.default_account_id), 100)
-        receivable = vend.payment_id.destination_account_id
-        self.assertEqual(self._balance(receivable), 0)
+        self.assertEqual(self._owed(), 100)
+        self.assertEqual(self._sum(self.cash.default_account_id), 100)
+        self.assertEqual(self._sum(receivable), due)
         lines = vend.payment_id.move_id.line_ids | vend.deposit_move_id.line_ids
         open_lines = lines.filtered(lambda line: line.account_id == receivable)
         self.assertEqual(set(open_lines.mapped("reconciled")), {True})
@@ -52,8 +61,7 @@ class TestAccounting(PrepaidCommon):
         self.assertEqual((line.quantity, line.price_unit), (83, 1.2))
         self.assertEqual(line.product_id, self.electricity.product_id)
         self.assertIn(self.meter.number, line.name)
-        liability = self.company.amr_prepaid_account_id
-        self.assertEqual(self._balance(liability), -0.40)
+        self.assertEqual(self._owed(), 0.40)
         self.assertEqual(
             sorted(vend.wallet_id.entry_ids.mapped("amount")), [-99.60, 100]
         )
@@ -76,14 +84,13 @@ class TestAccounting(PrepaidCommon):
                 getattr(vend.payment_id, method)()
 
     def test_nothing_but_wallets_posts_to_the_prepaid_account(self):
-        liability = self.company.amr_prepaid_account_id
         move = self.env["account.move"].create(
             {
                 "journal_id": self.company.amr_prepaid_journal_id.id,
                 "line_ids": [
                     Command.create({"account_id": account.id, **amounts})
                     for account, amounts in (
-                        (liability, {"debit": 5}),
+                        (self.liability, {"debit": 5}),
                         (self.cash.default_account_id, {"credit": 5}),
                     )
                 ],

@@ -92,11 +92,15 @@ class TestPromises(PrepaidCommon):
             vend.wallet_id.id,
         )
         self.env.invalidate_all()
+        [(company, _ledger, entries, balances)] = self.env[
+            "amr.wallet"
+        ]._get_ledger_differences()
+        self.assertEqual((company, balances - entries), (self.company, 1))
         self.env["amr.wallet"]._cron_check_promises()
         self.env["amr.wallet"]._cron_check_promises()
         report = self._reports()
         self.assertEqual(len(report), 1)
-        self.assertIn("101", report.reason)
+        self.assertIn(str(balances), report.reason)
         self.assertTrue(report.activity_ids)
 
     def test_the_nightly_check_reports_a_hole_in_the_numbers(self):

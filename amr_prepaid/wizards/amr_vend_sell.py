@@ -40,7 +40,9 @@ class AmrVendSell(models.TransientModel):
         default=lambda self: self._default_journal(),
     )
     unit_price = fields.Float(digits="AMR Unit Price", compute="_compute_quote")
-    quantity = fields.Float(digits="AMR Consumption", compute="_compute_quote")
+    quantity = fields.Float(
+        "Energy", digits="AMR Consumption", compute="_compute_quote"
+    )
     charged = fields.Monetary(compute="_compute_quote")
     wallet_before = fields.Monetary(compute="_compute_quote")
     wallet_after = fields.Monetary(compute="_compute_quote")
