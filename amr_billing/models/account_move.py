@@ -62,6 +62,13 @@ class AccountMove(models.Model):
         for move in self:
             move.amr_charge_count = counts.get(move, 0)
 
+    @api.depends("amr_run_id", "reversed_entry_id.amr_run_id")
+    def _compute_show_reset_to_draft_button(self):
+        super()._compute_show_reset_to_draft_button()
+        for move in self:
+            if move._is_amr_frozen():
+                move.show_reset_to_draft_button = False
+
     def _post(self, soft=True):
         posted = super()._post(soft)
         posted._reverse_amr_charges()

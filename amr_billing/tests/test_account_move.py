@@ -63,6 +63,7 @@ class TestAccountMove(BillingCommon):
     def test_a_posted_bill_does_not_change(self):
         refund = self._credit(self.bill)
         for move in self.bill | refund:
+            self.assertFalse(move.show_reset_to_draft_button)
             with self.assertRaises(UserError):
                 move.button_draft()
             with self.assertRaises(UserError):
