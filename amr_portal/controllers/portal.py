@@ -85,7 +85,7 @@ class EnergyPortal(CustomerPortal):
         return self._render_energy(
             "portal_my_energy_account",
             {
-                "page_name": "energy",
+                "page_name": "energy_account",
                 "account": account_sudo._get_portal_values(),
                 "charts": charts,
                 "vends": [vend._get_portal_values() for vend in vends.sudo()],

@@ -121,6 +121,8 @@ class AmrAccount(models.Model):
         """
         self.ensure_one()
         agreements = self._get_portal_agreements()
+        month = agreements._get_usage_this_month()
+        prepaid = "prepaid" in agreements.mapped("payment_mode")
         bills = self._get_unpaid_bills()
         today = self.community_id._local_date(fields.Datetime.now())
         overdue = bills.filtered(
@@ -134,9 +136,12 @@ class AmrAccount(models.Model):
             "rooms": self.room_ids.mapped("display_name"),
             "closed": self.state == "closed",
             "currency": self.currency_id,
-            "agreements": [agreement._get_portal_values() for agreement in agreements],
-            "prepaid": "prepaid" in agreements.mapped("payment_mode"),
-            "wallet": self._get_portal_wallet(),
+            "agreements": [
+                {**agreement._get_portal_values(), "month": month.get(agreement.id)}
+                for agreement in agreements
+            ],
+            "prepaid": prepaid,
+            "wallet": self._get_portal_wallet() if prepaid else None,
             "arrears": sum((dec(bill.amount_residual, 2) for bill in bills), dec(0, 2)),
             "overdue": sum(
                 (dec(bill.amount_residual, 2) for bill in overdue), dec(0, 2)
@@ -146,9 +151,9 @@ class AmrAccount(models.Model):
         }
 
     def _get_portal_wallet(self):
-        """Return the money free for the next recharge, or None without a wallet."""
+        """Return the money that is free for the next recharge."""
         wallet = self.env["amr.wallet"].search([("account_id", "=", self.id)], limit=1)
-        return dec(wallet.available, 2) if wallet else None
+        return dec(wallet.available, 2)
 
     def _get_pay_url(self, bills):
         """Return where a resident pays: the bill when there is one, else the list."""
@@ -157,15 +162,21 @@ class AmrAccount(models.Model):
         return "/my/invoices?filterby=invoices"
 
     def _get_portal_agreements(self):
-        """Return the agreements a resident still wants to see, current ones first."""
+        """Return the agreements a resident still wants to see, room by room."""
         self.ensure_one()
         since = fields.Datetime.subtract(fields.Datetime.now(), days=366)
-        return self.env["amr.agreement"].search(
+        agreements = self.env["amr.agreement"].search(
             [
                 ("account_id", "=", self.id),
                 "|",
                 ("date_to", "=", False),
                 ("date_to", ">", since),
-            ],
-            order="date_to desc, utility_id, id",
+            ]
+        )
+        return agreements.sorted(
+            lambda agreement: (
+                agreement.state == "ended",
+                agreement._get_place(),
+                agreement.utility_id.sequence,
+            )
         )

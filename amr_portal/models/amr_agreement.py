@@ -32,24 +32,37 @@ class AmrAgreement(models.Model):
         active = self.state == "active"
         meter = self.meter_id if active else self.env["amr.meter"]
         has_index = meter.latest_at and meter.latest_at >= self.date_from
+        credit_at = meter.credit_read_at
+        has_credit = credit_at and credit_at >= self.date_from
         return {
             "id": self.id,
             "utility": self.utility_id.name,
             "utility_code": self.utility_id.code,
             "icon": self.utility_id.icon or "fa-tachometer",
             "uom": self.utility_id.uom_name,
-            "place": self.room_id.display_name or self.point_id.name,
+            "place": self._get_place(),
             "meter": meter.number,
             "index": dec(meter.latest_index) if has_index else None,
             "index_at": meter.latest_at if has_index else None,
+            "credit": self._get_credit_left(meter) if has_credit else None,
+            "credit_at": credit_at if has_credit else None,
             "cut": meter.relay_state == "open",
-            "silent": bool(meter.comm_fault_since),
             "prepaid": self.payment_mode == "prepaid",
             "can_recharge": self._can_be_recharged(),
             "tariff": self.tariff_id.name,
             "price": self._get_portal_price(),
             "ended": self._local_day(self.date_to) if self.state == "ended" else None,
         }
+
+    def _get_credit_left(self, meter):
+        """Return the prepaid energy left on the meter, which counts without factor."""
+        return dec(dec(meter.credit_balance, 2) * dec(meter.factor, 6))
+
+    def _get_place(self):
+        """Return building and room; the community is the title of the page."""
+        self.ensure_one()
+        room = self.room_id
+        return f"{room.building_id.name} {room.name}" if room else self.point_id.name
 
     def _can_be_recharged(self):
         """Return whether the resident can buy energy for this meter now."""
@@ -100,6 +113,22 @@ class AmrAgreement(models.Model):
                     ),
                 }
         return charts
+
+    def _get_usage_this_month(self):
+        """Return what was used since the month began, as far as it is read.
+
+        :return: ``{agreement_id: Decimal}``, without agreements that were not read
+        """
+        usage = {}
+        for community, agreements in self.grouped("community_id").items():
+            today = community._local_date(fields.Datetime.now())
+            first = today.replace(day=1)
+            pieces = agreements._get_usage_pieces(first, today + timedelta(days=1))
+            for agreement_id, parts in pieces.items():
+                usage[agreement_id] = sum(
+                    (part for day, _next_day, part in parts if day >= first), Decimal(0)
+                )
+        return usage
 
     def _get_usage_pieces(self, first, last):
         """Return consumption between consecutive index readings at midnight.

@@ -25,8 +25,7 @@ class AmrCharge(models.Model):
                     "utility_code": agreement.utility_id.code,
                     "icon": agreement.utility_id.icon or "fa-tachometer",
                     "uom": agreement.utility_id.uom_name,
-                    "place": agreement.room_id.display_name
-                    or agreement.point_id.name,
+                    "place": agreement._get_place(),
                     "meter": meter.number,
                     "estimated": any(charges.mapped("estimated")),
                     "lines": [charge._get_portal_line() for charge in charges],

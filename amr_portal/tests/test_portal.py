@@ -233,6 +233,14 @@ class TestUsage(PortalCommon):
         known = self._get_known(self._get_charts(agreement)["days"])
         self.assertEqual(known, [Decimal(5), Decimal(4), Decimal(6), Decimal(7)])
 
+    def test_this_month_begins_on_its_first_day(self):
+        agreement = self.own["postpaid"]
+        today = self.community._local_date(fields.Datetime.now())
+        first = today.replace(day=1)
+        self._read_daily(agreement, ["5", "7", "10"], last_day=first + timedelta(days=1))
+        usage = agreement.sudo()._get_usage_this_month()
+        self.assertEqual(usage[agreement.id], Decimal(3))
+
     def test_price_includes_surcharges_on_the_unit(self):
         version = self.own["prepaid"].tariff_id.version_ids
         version.surcharge_ids = [
