@@ -11,6 +11,7 @@ import time
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from unicodedata import normalize
 
 from doors import PHONE, Operator, SimulatedMeters, Visitor, chromium
 from runtime import SetupError, wait_until
@@ -567,8 +568,11 @@ class Story:
             f"/my/invoices/{bill['id']}?report_type=pdf&download=true"
         )
         expect(pdf.startswith(b"%PDF"), "the bill is not a PDF")
-        text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
-        expect(bill["name"] in text, f"{bill['name']} is not on its PDF")
+        pages = PdfReader(io.BytesIO(pdf)).pages
+        # digits are drawn in a font without a text; the Chinese in look-alike radicals
+        text = normalize("NFKC", "".join(page.extract_text() for page in pages))
+        for word in (self._account("resident")["name"], self.community["name"]):
+            expect(word in text, f"{word} is not on the PDF of {bill['name']}")
         return pdf
 
     def pay_bill(self, resident, bill):
