@@ -148,3 +148,9 @@ class AmrCommand(models.Model):
         if self.kind == "credit":
             self.vend_id._on_credit_failed(self)
         return result
+
+    def _raise_unknown(self):
+        """Override: the order's own exception tells what to do, one is enough."""
+        if self.kind == "credit":
+            return None
+        return super()._raise_unknown()

@@ -1,9 +1,15 @@
+import logging
+
+from psycopg2 import OperationalError
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 
 from odoo.addons.amr_base.tools import dec
 from odoo.addons.amr_billing.tools import chinese_capitals
+
+_logger = logging.getLogger(__name__)
 
 DRAFT_DAYS = 7
 
@@ -219,19 +225,26 @@ class AmrVend(models.Model):
     @api.model
     def _cron_resume(self):
         """Scheduled: take up orders that a crash has left between two steps."""
-        self.search([("state", "=", "paid")], order="id")._start_crediting()
-        crediting = self.search([("state", "=", "crediting")])
-        for vend in crediting:
-            vend._take_up()
+        stopped = self.search([("state", "in", ("paid", "crediting"))], order="id")
+        for vend in stopped:
+            try:
+                with self.env.cr.savepoint():
+                    vend._take_up()
+            except OperationalError:
+                raise
+            except Exception:
+                _logger.exception("Order %s cannot be taken up", vend.name)
         self._cancel_old_drafts()
 
     def _take_up(self):
-        """Go on with one order that is being credited."""
+        """Go on with one order, wherever it stopped."""
         self._lock()
         command = self.command_id
-        if self.state != "crediting":
+        if self.state == "paid":
+            self._start_crediting()
+        elif self.state != "crediting":
             return
-        if not command:
+        elif not command:
             self._send_command()
         elif command.outcome == "done":
             self._on_credited()

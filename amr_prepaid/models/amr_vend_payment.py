@@ -80,8 +80,13 @@ class AmrVend(models.Model):
     # === Money === #
 
     def _lock(self):
-        """Wait for other work on these orders, then read them anew."""
+        """Wait for other work on these orders and meters, then read them anew.
+
+        Always in the order vend, meter, wallet, so that two sales never wait for each
+        other.
+        """
         lock_rows(self)
+        self.meter_id._lock_credit()
 
     def _register_payment(self, payment, transaction=None):
         """Book a payment of the order and write down the intent to credit the meter.

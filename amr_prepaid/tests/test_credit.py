@@ -5,6 +5,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.queue_job.tests.common import trap_jobs
 
@@ -323,3 +324,37 @@ class TestCredit(PrepaidCommon):
         self._run_until_settled(waiting)
         self.assertCredited(waiting)
         self.assertEqual(waiting.wallet_before, vend.wallet_after)
+
+    @mute_logger("odoo.addons.amr_prepaid.models.amr_vend_credit")
+    def test_one_order_in_trouble_does_not_hold_up_the_others(self):
+        room = self._room("0102")
+        point, meter = self._install("990000000002", room)
+        meter.link_id = self.link
+        agreement = self._agree(
+            point, tariff=self.prepaid_tariff, payment_mode="prepaid"
+        )
+        first, second = self._sell(100), self._sell(100, agreement)
+        self.env["queue.job"].search([]).unlink()
+        take_up = type(self.Vend)._take_up
+
+        def fail_for_first(vend):
+            if vend == first:
+                raise ZeroDivisionError
+            return take_up(vend)
+
+        with (
+            patch.object(type(self.Vend), "_take_up", fail_for_first),
+            trap_jobs() as trap,
+        ):
+            self.Vend._cron_resume()
+            trap.assert_enqueued_job(second.command_id._execute)
+        self.assertEqual(first.state, "crediting")
+
+    def test_doubt_opens_one_exception(self):
+        vend = self._sell(100)
+        self._run_with_loss_after_credit(vend)
+        vend.command_id._finish("failed", "unknown", "nobody knows")
+        exceptions = self.env["amr.exception"].search(
+            [("meter_id", "=", self.meter.id), ("state", "=", "open")]
+        )
+        self.assertEqual(exceptions.mapped("kind"), ["credit"])
