@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
 
 
@@ -13,7 +13,8 @@ class AmrEstateMixin(models.AbstractModel):
         """
         return []
 
-    def unlink(self):
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_with_children(self):
         for record in self:
             for label, children in record._get_blocking_children():
                 if children:
@@ -27,4 +28,3 @@ class AmrEstateMixin(models.AbstractModel):
                             first=children[:1].display_name,
                         )
                     )
-        return super().unlink()

@@ -47,7 +47,7 @@ class AmrMeteringPoint(models.Model):
     installation_ids = fields.One2many("amr.installation", "point_id")
     agreement_ids = fields.One2many("amr.agreement", "point_id")
     meter_id = fields.Many2one(
-        "amr.meter", "Meter", compute="_compute_meter_id", store=True, index=True
+        "amr.meter", compute="_compute_meter_id", store=True, index=True
     )
     agreement_id = fields.Many2one(
         "amr.agreement", "Agreement in force", compute="_compute_agreement_id"

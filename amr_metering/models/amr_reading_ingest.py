@@ -148,7 +148,7 @@ class AmrReading(models.Model):
     _inherit = "amr.reading"
 
     def init(self):
-        super().init()
+        result = super().init()
         # a register rolls over from its last twentieth into its first
         self.env.cr.execute(
             """
@@ -160,6 +160,7 @@ class AmrReading(models.Model):
             $$
             """
         )
+        return result
 
     @api.model
     def _ingest(self, rows):

@@ -18,9 +18,7 @@ export class TaskProgress extends Component {
         };
         this.bus.subscribe("amr_read_task_progress", onProgress);
         this.bus.start();
-        onWillUnmount(() =>
-            this.bus.unsubscribe("amr_read_task_progress", onProgress)
-        );
+        onWillUnmount(() => this.bus.unsubscribe("amr_read_task_progress", onProgress));
     }
 
     share(name) {
