@@ -28,10 +28,10 @@ DESK = (
     ("meter", "community_admin", "amr_metering.amr_meter_action", "amr.meter"),
     ("readings", "reader", "amr_metering.amr_reading_action", "list"),
     ("exceptions", "reader", "amr_metering.amr_exception_action", "list"),
-    ("read-task", "reader", "amr_metering.amr_read_task_action", "amr.read.task"),
+    ("read_tasks", "reader", "amr_metering.amr_read_task_action", "list"),
     ("links", "community_admin", "amr_device_gateway.amr_link_action", "list"),
     ("command", "admin", "amr_device_gateway.amr_command_action", "amr.command"),
-    ("billing-run", "community_admin", "amr_billing.amr_billing_run_action", "run"),
+    ("billing_run", "community_admin", "amr_billing.amr_billing_run_action", "run"),
     ("bills", "community_admin", "amr_billing.amr_bill_action", "list"),
     ("charges", "community_admin", "amr_billing.amr_charge_action", "list"),
     ("counter", "clerk", "amr_prepaid.amr_vend_sell_action", "wizard"),
@@ -95,8 +95,25 @@ def test_desk(story, visitors, folder, picture, role, action, what):
     visitor.wait(VIEWS)
     visitor.page.wait_for_load_state("networkidle")
     assert not visitor.page.locator(".o_error_dialog").count()
-    visitor.page.screenshot(path=folder / f"desk-{picture}.png")
+    visitor.page.screenshot(path=folder / f"{picture}_desktop.png")
     assert not english(visitor.page)
+
+
+def test_progress_is_live(story, visitors, folder):
+    """The reader presses "Read" and sees the bar grow without touching anything."""
+    visitor = visitors("reader")
+    community = story.community["id"]
+    visitor.go(f"/odoo/action-amr_base.amr_community_action/{community}")
+    visitor.wait("button[name=action_read]").click()
+    bar = visitor.wait(".o_form_view .progress .bg-success >> text=/[0-9]/")
+    first = int(bar.inner_text())
+    seen = f"() => document.querySelector('.progress .bg-success').innerText > {first}"
+    visitor.page.wait_for_function(seen)
+    visitor.page.screenshot(path=folder / "read_task_desktop.png")
+    assert not english(visitor.page)
+    assert int(bar.inner_text()) > first
+    task = story.operator("reader").one("amr.read.task", [], ["id"], order="id desc")
+    story.watch_reading(task["id"])
 
 
 def pages_of_residents(story):
@@ -143,7 +160,7 @@ def test_phone(story, visitors, folder, picture):
     visitor.go(path)
     visitor.wait(selector)
     visitor.page.wait_for_load_state("networkidle")
-    visitor.page.screenshot(path=folder / f"phone-{picture}.png", full_page=True)
+    visitor.page.screenshot(path=folder / f"{picture}_phone.png", full_page=True)
     wide = visitor.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE["width"], "the page is wider than the phone"
     assert not english(visitor.page, "main, #wrapwrap")
