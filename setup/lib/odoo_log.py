@@ -38,10 +38,15 @@ class Record:
 
     @property
     def is_complaint(self):
-        """Whether one of our addons, or Odoo about one of them, complains."""
+        """Whether one of our addons, or Odoo about one of them, complains.
+
+        What a test's browser writes to its console is left to the test: an error
+        there has failed it already.
+        """
         return (
             self.level in COMPLAINTS
             and not self.is_test_failure
+            and not self.logger.endswith(".browser")
             and self.logger != "odoo.tests.result"
             and bool(OURS.search(self.logger) or OURS.search(self.message))
         )

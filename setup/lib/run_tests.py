@@ -49,8 +49,10 @@ class Selection:
 def select(names):
     """Turn the arguments into a selection; none of them means everything."""
     chosen = Selection([], [], [], [])
-    for name in names or ["tests", *(addon.name for addon in addons())]:
+    for name in names or [*(addon.name for addon in addons()), "tests"]:
         select_one(chosen, name.rstrip("/"))
+    if str(ROOT / "tests") in chosen.pure:
+        chosen.pure = [str(ROOT / "tests")]
     return chosen
 
 
@@ -97,7 +99,7 @@ def run_pytest(name, paths, *options):
     result = test_database.FOLDER / f"{name}.xml"
     result.unlink(missing_ok=True)
     status = subprocess.call(
-        [PYTHON, "-m", "pytest", "-q", "-rfEs", f"--junitxml={result}"]
+        [PYTHON, "-m", "pytest", "-q", "-rfEs", "--tb=short", f"--junitxml={result}"]
         + [*options, *paths],
         cwd=ROOT,
     )
