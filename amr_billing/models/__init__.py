@@ -5,6 +5,7 @@ from . import amr_agreement
 from . import amr_billing_run
 from . import amr_billing_run_line
 from . import amr_charge
+from . import amr_community
 from . import amr_tariff_version
 from . import amr_utility
 from . import res_company

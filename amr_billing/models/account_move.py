@@ -64,10 +64,11 @@ class AccountMove(models.Model):
 
     @api.depends("amr_run_id", "reversed_entry_id.amr_run_id")
     def _compute_show_reset_to_draft_button(self):
-        super()._compute_show_reset_to_draft_button()
+        result = super()._compute_show_reset_to_draft_button()
         for move in self:
             if move._is_amr_frozen():
                 move.show_reset_to_draft_button = False
+        return result
 
     def _post(self, soft=True):
         posted = super()._post(soft)

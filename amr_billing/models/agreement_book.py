@@ -47,18 +47,20 @@ class AgreementBook:
     # === What there is === #
 
     def _read_charges(self):
+        """What was billed at these metering points, whoever paid for it."""
         self.env["amr.charge"].flush_model()
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT agreement_id, meter_id, split_part(component, '/', 1),
-                       start_at, end_at, start_index, end_index, consumption
-                  FROM amr_charge
-                 WHERE agreement_id = ANY(%s) AND kind = 'energy'
-                   AND released IS NOT TRUE
-                 ORDER BY agreement_id, start_at
+                SELECT c.agreement_id, c.meter_id, split_part(c.component, '/', 1),
+                       c.start_at, c.end_at, c.start_index, c.end_index, c.consumption
+                  FROM amr_charge c
+                  JOIN amr_agreement a ON a.id = c.agreement_id
+                 WHERE a.point_id = ANY(%s) AND c.kind = 'energy'
+                   AND c.released IS NOT TRUE
+                 ORDER BY c.start_at
                 """,
-                list(self.agreements.ids),
+                list(self.agreements.point_id.ids),
             )
         )
         for agreement, meter, register, start, end, opening, closing, used in rows:

@@ -61,6 +61,13 @@ class AmrAccount(models.Model):
         action["context"] = {"create": False}
         return action
 
+    def action_bill(self):
+        """Prepare a billing run of this account alone."""
+        self.ensure_one()
+        return self.env["amr.billing.run"]._get_new_action(
+            self.community_id, account=self
+        )
+
     def action_open_arrears(self):
         action = self.action_open_bills()
         action["context"] = {"create": False, "search_default_unpaid": 1}

@@ -202,6 +202,20 @@ class AmrBillingRun(models.Model):
         """Enqueue the next slice of a run whose job was lost."""
         self._enqueue()
 
+    @api.model
+    def _get_new_action(self, community, account=None):
+        """Return the action that opens the form of a new run."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Generate bills"),
+            "res_model": "amr.billing.run",
+            "view_mode": "form",
+            "context": {
+                "default_community_id": community.id,
+                "default_account_id": account.id if account else False,
+            },
+        }
+
     def action_open_moves(self):
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id(

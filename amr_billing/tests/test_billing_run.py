@@ -257,6 +257,21 @@ class TestBillingRun(BillingCommon):
         self.assertEqual(run.charge_ids.consumption, 70)
         self.assertFalse(self._bill(FEBRUARY).line_ids)
 
+    def test_who_moves_in_begins_where_who_moved_out_ended(self):
+        moment = self.community._local_midnight(date(2026, 1, 21))
+        self.agreement.date_to = moment
+        self._ingest(self._row(70, "2026-01-20 15:00:00"))
+        first = self._bill()
+        account = self.account.copy({"number": "New"})
+        self._agree(self.point, account=account, date_from=moment)
+        self._ingest(self._row(71, "2026-01-20 16:00:00"))
+        self._freeze(FEBRUARY, 100)
+        second = self._bill()
+        self.assertBilled(second)
+        self.assertEqual(second.charge_ids.account_id, account)
+        self.assertEqual(second.charge_ids.start_index, first.charge_ids.end_index)
+        self.assertEqual(second.charge_ids.consumption, 30)
+
     def test_prepaid_agreements_are_not_billed(self):
         self.agreement.payment_mode = "prepaid"
         self._freeze(FEBRUARY, 100)
@@ -389,6 +404,25 @@ class TestBillingRun(BillingCommon):
         self.assertFalse(self._bill(building_id=empty.id).line_ids)
         run = self._bill(building_id=self.building.id)
         self.assertEqual(run.line_ids.account_id, self.account)
+
+    def test_a_run_is_prepared_from_community_and_account(self):
+        for record, account in (
+            (self.community, self.env["amr.account"]),
+            (self.account, self.account),
+        ):
+            action = record.action_bill()
+            run = self.env[action["res_model"]].with_context(**action["context"])
+            run = run.create({"date_from": date(2026, 1, 17)})
+            self.assertEqual(run.community_id, self.community)
+            self.assertEqual(run.account_id, account)
+            self.assertEqual((run.date_from, run.date_to), (JANUARY, FEBRUARY))
+        self._freeze(FEBRUARY, 100)
+        bill = self._bill().move_ids
+        for record in (self.community, self.account):
+            found = self.env["account.move"].search(
+                record.action_open_bills()["domain"]
+            )
+            self.assertEqual(found, bill)
 
     def test_the_other_community_is_left_alone(self):
         self._freeze(FEBRUARY, 100)
