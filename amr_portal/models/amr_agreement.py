@@ -2,10 +2,12 @@ from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 
+from babel.dates import format_skeleton
 from dateutil.relativedelta import relativedelta
 
 from odoo import fields, models
-from odoo.tools import SQL, format_date
+from odoo.tools import SQL, format_date, get_lang
+from odoo.tools.misc import babel_locale_parse
 
 from odoo.addons.amr_base.tools import dec
 
@@ -221,8 +223,13 @@ class AmrAgreement(models.Model):
             points.append(
                 (
                     format_date(self.env, month, date_format="MMM"),
-                    format_date(self.env, month, date_format="MMMM y"),
+                    self._format_month(month),
                     None if value is None else dec(value),
                 )
             )
-        return bar_chart(points, max_labels=MONTHS)
+        return bar_chart(points)
+
+    def _format_month(self, month):
+        """Return month and year as they are written where the resident reads them."""
+        locale = babel_locale_parse(get_lang(self.env).code)
+        return format_skeleton("yMMMM", month, locale=locale)

@@ -37,17 +37,15 @@ class AmrCharge(models.Model):
     def _get_portal_line(self):
         """Return one charge as plain values: indexes, consumption, price, amount."""
         self.ensure_one()
-        community = self.community_id
         return {
-            "label": self.explanation or self.display_name,
-            "first": community._local_date(self.start_at),
-            "last": community._local_date(self.end_at),
+            "title": self._get_part() if self.kind == "energy" else self._get_title(),
+            "period": self._get_period(),
+            "measured": self.kind == "energy",
+            "fixed": self._is_fixed(),
             "start_index": dec(self.start_index),
             "end_index": dec(self.end_index),
             "factor": dec(self.factor, 6),
             "quantity": dec(self.quantity),
             "price": dec(self.unit_price, 6),
             "amount": dec(self.amount, 2),
-            "estimated": self.estimated,
-            "fixed": self.kind != "energy",
         }
