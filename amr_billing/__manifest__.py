@@ -13,6 +13,7 @@
         "security/amr_billing_security.xml",
         "data/decimal_precision.xml",
         "data/queue_job.xml",
+        "data/ir_cron.xml",
         "data/product.xml",
         "views/amr_charge_views.xml",
         "views/amr_billing_run_views.xml",

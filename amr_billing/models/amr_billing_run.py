@@ -302,6 +302,11 @@ class AmrBillingRun(models.Model):
                 description=self.env._("Bill %s", run.name),
             )._process_slice()
 
+    @api.model
+    def _cron_resume(self):
+        """Scheduled: go on with runs whose job was lost, as when Odoo was killed."""
+        self.search([("state", "=", "running")])._enqueue()
+
     def _process_slice(self):
         """Job: bill the next accounts, then hand over to the next job."""
         self.ensure_one()

@@ -491,3 +491,13 @@ class TestBillingRun(BillingCommon):
         self.assertEqual(run.state, "draft")
         run._run_now()
         self.assertBilled(run)
+
+    def test_a_run_whose_job_was_lost_is_taken_up_again(self):
+        self._freeze(FEBRUARY, 100)
+        run = self._make_run()
+        run._start()  # and Odoo is killed before a job begins
+        with trap_jobs() as trap:
+            self.env["amr.billing.run"]._cron_resume()
+            trap.assert_jobs_count(1, only=run._process_slice)
+            trap.perform_enqueued_jobs()
+        self.assertBilled(run)
