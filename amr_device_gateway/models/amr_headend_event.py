@@ -2,7 +2,10 @@ import logging
 import uuid
 from datetime import datetime, timedelta, timezone
 
+from psycopg2 import OperationalError
+
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from ..headend.protocols import registry
@@ -106,7 +109,11 @@ class AmrHeadendEvent(models.Model):
 
     @api.model
     def _receive_one(self, headend, event_id, event):
-        """Take in one event; the reason when it cannot be used, else None."""
+        """Take in one event; the reason when it cannot be used, else None.
+
+        Whatever goes wrong with it stays its own trouble: the head-end delivers in
+        order, so an event that is refused for ever would hold up all behind it.
+        """
         record = self.create(
             {
                 "event_id": event_id,
@@ -119,11 +126,20 @@ class AmrHeadendEvent(models.Model):
             with self.env.cr.savepoint():
                 record._parse(event)
                 record._process()
-        except EventError as error:
-            record.write({"state": "rejected", "error": str(error)})
+        except OperationalError:
+            raise  # somebody else writes the same rows: the delivery is repeated
+        except (EventError, UserError) as error:
             _logger.info("Event %s of %s is not usable: %s", event_id, headend, error)
-            return str(error)
+            return record._reject(error)
+        except Exception as error:
+            _logger.exception("Event %s of %s cannot be taken in", event_id, headend)
+            return record._reject(error)
         return None
+
+    def _reject(self, error):
+        """Keep an event with the reason why it cannot be used, and return that."""
+        self.write({"state": "rejected", "error": str(error)})
+        return str(error)
 
     def _parse(self, event):
         """Write the fields of an event onto its record.
@@ -215,6 +231,8 @@ class AmrHeadendEvent(models.Model):
         """Take the readings of a frame that a device sent by itself."""
         protocol, decoded = self._decode_frame()
         meter = self._find_meter(decoded.address)
+        if not meter:
+            self._check_not_foreign(decoded.address)
         indexes = protocol.index_from(decoded)
         if not indexes or protocol.is_frozen(decoded):
             return  # a heartbeat or a status: kept as an event, no reading of now in it
@@ -260,6 +278,18 @@ class AmrHeadendEvent(models.Model):
         return self.link_id.meter_ids.filtered(
             lambda meter: meter._get_remote_address().lstrip("0") == digits
         )[:1]
+
+    def _check_not_foreign(self, address):
+        """Check that the address belongs to no meter that this link does not reach.
+
+        Whoever knows a terminal number can open a link; it speaks for its own meters
+        only.
+
+        :param str address: digits of the frame
+        :raises EventError: it is the address of another link's meter
+        """
+        if self.env["amr.meter"].search_count([("address", "=", address)], limit=1):
+            raise EventError(f"Meter {address} is not behind this link.")
 
     @api.autovacuum
     def _gc_events(self):

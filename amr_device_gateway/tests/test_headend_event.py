@@ -1,8 +1,10 @@
 import uuid
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.amr_device_gateway.headend.protocols import dlt645
 
@@ -143,6 +145,7 @@ class TestHeadendEvent(GatewayCommon):
             (self._event(at="yesterday"), "ISO time"),
             (self._event(peer=5), "must be text"),
             (self._event("unknown_terminal", link="nonsense"), "kind:terminal"),
+            (self._event("unknown_terminal", link="dtu:99 01"), "holds blanks"),
         ]
         for event, reason in cases:
             with self.subTest(reason=reason):
@@ -159,6 +162,17 @@ class TestHeadendEvent(GatewayCommon):
         self.assertEqual(answer["accepted"], [bad["id"], good["id"]])
         self.assertEqual(len(answer["rejected"]), 3)
         self.assertTrue(self.link.online)
+
+    @mute_logger("odoo.addons.amr_device_gateway.models.amr_headend_event")
+    def test_an_event_that_crashes_does_not_hold_up_those_behind_it(self):
+        bad, good = self._event(), self._event("link_down")
+        good["at"] = "2026-03-01T08:00:09+00:00"
+        self.link.online = True
+        with patch.object(type(self.link), "_on_link_up", side_effect=KeyError("x")):
+            answer = self._receive(bad, good)
+        self.assertEqual(answer["accepted"], [bad["id"], good["id"]])
+        self.assertEqual(self._stored(bad).state, "rejected")
+        self.assertFalse(self.link.online)
 
     def test_missing_fields_are_named(self):
         event = {"id": str(uuid.uuid4()), "type": "link_up"}
