@@ -298,6 +298,7 @@ class AmrLink(models.Model):
             "unreachable": self.env._("The head-end does not answer."),
             "disconnected": self.env._("The connection to the head-end was lost."),
             "no_index": self.env._("The answer holds no index."),
+            "no_freeze": self.env._("The meter has no freeze of that day."),
             "crash": self.env._("The meter cannot be read; see the server's log."),
         }.get(error) or self._get_fault_text(error)
 

@@ -132,12 +132,12 @@ class AmrReadTask(models.Model):
         """
         protocol = meter.model_id._get_protocol()
         address = meter._get_remote_address()
-        kind, read_at, frames = "spot", None, None
+        kind, read_at, frames, frozen_on = "spot", None, None, None
         if self.kind == "daily" and self.freeze_date:
             days_back = self._get_days_back(meter)
             try:
                 frames = protocol.read_daily(address, days_back)
-                kind = "daily"
+                kind, frozen_on = "daily", self.freeze_date
                 read_at = meter.community_id._local_midnight(self.freeze_date)
             except Unsupported:
                 frames = None
@@ -148,6 +148,7 @@ class AmrReadTask(models.Model):
             frames=frames or protocol.read_index(address),
             kind=kind,
             read_at=read_at,
+            frozen_on=frozen_on,
         )
 
     def _get_days_back(self, meter):

@@ -1,4 +1,6 @@
 from datetime import timedelta
+from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import tagged
@@ -105,6 +107,23 @@ class TestReadTask(GatewayCommon):
             ]
         )
         self.assertEqual(daily.index, 77)
+
+    def test_a_freeze_of_another_day_is_not_taken(self):
+        """Meters count freezes, not days: without power at midnight one is left out."""
+        today = self.community._local_date(fields.Datetime.now())
+        device = self.devices[self.meter]
+        with patch.object(
+            device, "freeze", lambda _back: (today - timedelta(days=1), Decimal(80))
+        ):
+            task = self._task(kind="daily", freeze_date=today)
+            self.run_jobs()
+        self.assertRecordValues(
+            self._line(task, self.meter),
+            [{"state": "missing", "error": "The meter has no freeze of that day."}],
+        )
+        self.assertFalse(
+            self.env["amr.reading"].search([("meter_id", "=", self.meter.id)])
+        )
 
     def test_water_without_freezes_is_read_as_it_stands(self):
         today = self.community._local_date(fields.Datetime.now())

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any
 
 from .exchange import exchange
@@ -17,6 +17,7 @@ class MeterRequest:
     """What one meter is asked, and what its answer will be called.
 
     :param datetime read_at: naive UTC; None: the time of the answer
+    :param date frozen_on: local day that a freeze must be of, or it is not taken
     """
 
     meter_id: int
@@ -25,6 +26,7 @@ class MeterRequest:
     frames: list
     kind: str = "spot"
     read_at: datetime | None = None
+    frozen_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class SliceReader:
                 error = error or item.problem
             else:
                 indexes.update(request.protocol.index_from(item.decoded))
+        if indexes and not _is_of_day(request, exchanges):
+            indexes, error = {}, error or "no_freeze"
         if not indexes:
             error = error or "no_index"
         return MeterResult(
@@ -123,6 +127,22 @@ class SliceReader:
             indexes=indexes if "total" in indexes else {},
             error=None if "total" in indexes else error or "no_index",
         )
+
+
+def _is_of_day(request, exchanges):
+    """Return whether a freeze was taken on the day that was asked for.
+
+    Meters count freezes, not days: one that had no power at midnight answers with the
+    index of another day, and only the time of the freeze tells.
+    """
+    if not request.frozen_on:
+        return True
+    times = [
+        request.protocol.freeze_time_from(item.decoded)
+        for item in exchanges
+        if not item.problem
+    ]
+    return any(time and time.date() == request.frozen_on for time in times)
 
 
 def _now():
