@@ -304,7 +304,11 @@ class AmrReading(models.Model):
         return len(unknown)
 
     def _accept(self):
-        """Take suspect readings as good; others of the same time are superseded."""
+        """Take suspect readings as good; others of the same time are superseded.
+
+        The latest word counts: a reading that lost to a rival before is used again,
+        or all values of that time would be superseded, each by another.
+        """
         for reading in self.sudo():
             rivals = self.sudo().search(
                 [
@@ -317,5 +321,5 @@ class AmrReading(models.Model):
                 ]
             )
             rivals.superseded_by_id = reading
-            reading.quality = "ok"
+            reading.write({"quality": "ok", "superseded_by_id": False})
             reading.meter_id._refresh_latest()

@@ -60,6 +60,17 @@ class TestIngest(MeteringCommon):
         self.assertFalse(self._exceptions())
         self.assertEqual(str(dec(self.meter.latest_index)), "11.000")
 
+    def test_the_last_accepted_of_three_values_is_used(self):
+        for index in (10, 11, 12):
+            self._ingest(self._row(index, "2026-01-02 00:00:00"))
+        for exception in self._exceptions().sorted("id"):
+            exception.action_accept()
+            usable = self.env["amr.reading"].search(
+                [("meter_id", "=", self.meter.id), ("superseded_by_id", "=", False)]
+            )
+            self.assertEqual(usable, exception.reading_id)
+        self.assertEqual(str(dec(self.meter.latest_index)), "12.000")
+
     def test_conflict_inside_one_delivery(self):
         result = self._ingest(
             self._row(10, "2026-01-02 00:00:00"), self._row(11, "2026-01-02 00:00:00")
