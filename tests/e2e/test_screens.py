@@ -39,6 +39,8 @@ DESK = (
     ("order", "clerk", "amr_prepaid.amr_vend_action", "amr.vend"),
 )
 VIEWS = ".o_list_view, .o_kanban_view, .o_form_view, .modal .o_form_view"
+SETTLED = """() => !document.querySelector(".o_loading_indicator, .o_blockUI")
+    && Array.from(document.images).every((image) => image.complete)"""
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_desk(story, visitors, folder, picture, role, action, what):
     visitor = visitors(role)
     visitor.go(address(story, role, action, what))
     visitor.wait(VIEWS)
-    visitor.page.wait_for_load_state("networkidle")
+    visitor.page.wait_for_function(SETTLED)
     assert not visitor.page.locator(".o_error_dialog").count()
     visitor.page.screenshot(path=folder / f"{picture}_desktop.png")
     assert not english(visitor.page)
@@ -159,7 +161,7 @@ def test_phone(story, visitors, folder, picture):
     visitor = visitors(role, PHONE)
     visitor.go(path)
     visitor.wait(selector)
-    visitor.page.wait_for_load_state("networkidle")
+    visitor.page.wait_for_function(SETTLED)
     visitor.page.screenshot(path=folder / f"{picture}_phone.png", full_page=True)
     wide = visitor.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE["width"], "the page is wider than the phone"
