@@ -41,7 +41,9 @@ class EnergyPortal(CustomerPortal):
             raise NotFound() from error
 
     def _render_energy(self, template, values):
-        return request.render(f"amr_portal.{template}", {"plain": plain_number, **values})
+        return request.render(
+            f"amr_portal.{template}", {"plain": plain_number, **values}
+        )
 
     @http.route("/my/energy", type="http", auth="user", website=True, readonly=True)
     def portal_my_energy(self, **_kwargs):

@@ -29,7 +29,9 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
         :raise UserError: the amount cannot be paid; the message says why
         """
         try:
-            amount = parse_amount(text, agreement_sudo.company_id.currency_id.decimal_places)
+            amount = parse_amount(
+                text, agreement_sudo.company_id.currency_id.decimal_places
+            )
         except AmountError as error:
             raise UserError(self._get_amount_sentence(error.code)) from error
         return request.env["amr.vend"].sudo()._quote(agreement_sudo, amount)
@@ -106,9 +108,7 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
         )
         return {"ok": "quote" in values, "html": html}
 
-    @http.route(
-        "/my/energy/vend/<int:vend_id>", type="http", auth="user", website=True
-    )
+    @http.route("/my/energy/vend/<int:vend_id>", type="http", auth="user", website=True)
     def portal_vend(self, vend_id, **_kwargs):
         """Payment of a recharge, then its progress, then its receipt."""
         vend_sudo = self._get_energy_record("amr.vend", vend_id)
@@ -175,12 +175,14 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
             "landing_route": f"/my/energy/vend/{vend_sudo.id}",
         }
 
-    @http.route("/my/energy/vend/<int:vend_id>/transaction", type="jsonrpc", auth="user")
+    @http.route(
+        "/my/energy/vend/<int:vend_id>/transaction", type="jsonrpc", auth="user"
+    )
     def portal_vend_transaction(self, vend_id, access_token=None, **kwargs):
         """Create the payment of a recharge and return what its provider needs.
 
         Amount, currency, customer and landing page come from the recharge, whatever
-        the browser sends.
+        the browser sends; but nobody pays another amount than the one he looks at.
 
         :return: processing values of the transaction
         :rtype: dict
@@ -198,6 +200,15 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
                 )
             )
         vend_sudo._quote(vend_sudo.agreement_id, dec(vend_sudo.amount, 2))
+        if dec(self._cast_as_float(kwargs.get("amount")), 2) != dec(
+            vend_sudo.amount, 2
+        ):
+            raise ValidationError(
+                request.env._(
+                    "The amount of this recharge was changed in another window. Load "
+                    "the page again, then pay."
+                )
+            )
         kwargs.update(
             {
                 "amount": vend_sudo.amount,

@@ -38,6 +38,7 @@ class AmrAgreement(models.Model):
         has_credit = credit_at and credit_at >= self.date_from
         return {
             "id": self.id,
+            "tz": self.community_id.tz,
             "utility": self.utility_id.name,
             "utility_code": self.utility_id.code,
             "icon": self.utility_id.icon or "fa-tachometer",

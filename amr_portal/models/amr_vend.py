@@ -9,6 +9,8 @@ class AmrVend(models.Model):
 
     _inherit = "amr.vend"
 
+    reason = fields.Char(groups="base.group_user")
+
     def _get_portal_values(self):
         """Return what a resident sees of this recharge, as plain values.
 
@@ -23,6 +25,7 @@ class AmrVend(models.Model):
             **figures,
             "obstacle": obstacle,
             "id": self.id,
+            "tz": self.community_id.tz,
             "name": self.name,
             "state": self.state,
             "status": self._get_portal_status(),
@@ -136,7 +139,11 @@ class AmrVend(models.Model):
                 ("agreement_id", "=", agreement.id),
                 ("state", "=", "draft"),
                 ("create_uid", "=", self.env.uid),
-                ("create_date", ">", fields.Datetime.subtract(fields.Datetime.now(), days=1)),
+                (
+                    "create_date",
+                    ">",
+                    fields.Datetime.subtract(fields.Datetime.now(), days=1),
+                ),
             ],
             order="id desc",
         ).filtered(lambda vend: not vend._get_live_transaction())[:1]

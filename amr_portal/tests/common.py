@@ -203,8 +203,10 @@ class PortalCommon(AccountPaymentCommon, PaymentHttpCommon):
 
     @classmethod
     def _create_vend(cls, resident, amount=100.0):
-        return cls.env["amr.vend"].sudo().create(
-            {"agreement_id": resident["prepaid"].id, "amount": amount}
+        return (
+            cls.env["amr.vend"]
+            .sudo()
+            .create({"agreement_id": resident["prepaid"].id, "amount": amount})
         )
 
     def _login(self, resident=None):
@@ -214,18 +216,18 @@ class PortalCommon(AccountPaymentCommon, PaymentHttpCommon):
     def _pay(self, vend, state="done"):
         """Pay a recharge as the payment form does, and return the transaction."""
         values = self.make_jsonrpc_request(
-            f"/my/energy/vend/{vend.id}/transaction", self._get_payment_params()
+            f"/my/energy/vend/{vend.id}/transaction", self._get_payment_params(vend)
         )
         tx = self._get_tx(values["reference"])
         tx._process("demo", {"reference": tx.reference, "simulated_state": state})
         return tx
 
-    def _get_payment_params(self):
+    def _get_payment_params(self, vend):
         return {
             "provider_id": self.demo_provider.id,
             "payment_method_id": self.demo_provider.payment_method_ids[:1].id,
             "token_id": None,
-            "amount": 1,
+            "amount": vend.amount,
             "flow": "direct",
             "tokenization_requested": False,
             "landing_route": "/my",

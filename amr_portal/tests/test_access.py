@@ -33,7 +33,7 @@ class TestAccess(PortalCommon):
             (f"/my/energy/vend/{resident['vend'].id}/status", {}),
             (
                 f"/my/energy/vend/{resident['vend'].id}/transaction",
-                self._get_payment_params(),
+                self._get_payment_params(resident["vend"]),
             ),
         ]
 
@@ -166,7 +166,7 @@ class TestAccess(PortalCommon):
                 self.assertFalse(env[model].has_access("read"))
 
     def test_notes_of_the_office_stay_there(self):
-        self.own["account"].note = "<p>pays late</p>"
-        account = self.own["account"].with_user(self.own["user"])
-        with self.assertRaises(AccessError):
-            account.read(["note"])
+        for key, field in (("account", "note"), ("vend", "reason")):
+            record = self.own[key].with_env(self.env(user=self.own["user"], su=False))
+            with self.subTest(field=field), self.assertRaises(AccessError):
+                record.read([field])

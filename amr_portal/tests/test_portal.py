@@ -66,7 +66,9 @@ class TestPortal(PortalCommon):
         self.assertEqual(values["overdue"], 0)
         page = self._open_account()
         self.assertIn("87.65", page.text_content())
-        self.assertTrue(page.cssselect(f"a[href='/my/invoices/{bill.id}?payment=True']"))
+        self.assertTrue(
+            page.cssselect(f"a[href='/my/invoices/{bill.id}?payment=True']")
+        )
 
     def test_overdue_bills_stand_out(self):
         bill = self._create_bill(self.own, 50)
@@ -237,7 +239,9 @@ class TestUsage(PortalCommon):
         agreement = self.own["postpaid"]
         today = self.community._local_date(fields.Datetime.now())
         first = today.replace(day=1)
-        self._read_daily(agreement, ["5", "7", "10"], last_day=first + timedelta(days=1))
+        self._read_daily(
+            agreement, ["5", "7", "10"], last_day=first + timedelta(days=1)
+        )
         usage = agreement.sudo()._get_usage_this_month()
         self.assertEqual(usage[agreement.id], Decimal(3))
 

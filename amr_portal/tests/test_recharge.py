@@ -99,11 +99,11 @@ class TestRecharge(PortalCommon):
         self.assertTrue(page.cssselect("form#o_payment_form"))
         self.assertIn("178", page.cssselect(".o_amr table")[0].text_content())
 
-    def test_browser_decides_neither_amount_nor_customer(self):
+    def test_order_decides_amount_customer_and_landing_page(self):
         vend = self._create_vend(self.own)
         values = self.make_jsonrpc_request(
             f"/my/energy/vend/{vend.id}/transaction",
-            {**self._get_payment_params(), "amount": 0.01, "landing_route": "//evil"},
+            {**self._get_payment_params(vend), "landing_route": "//evil"},
         )
         tx = self._get_tx(values["reference"])
         self.assertEqual((tx.amount, tx.currency_id), (100, vend.currency_id))
@@ -112,13 +112,24 @@ class TestRecharge(PortalCommon):
         self.assertEqual(tx.landing_route, f"/my/energy/vend/{vend.id}")
 
     @mute_logger("odoo.http")
+    def test_another_amount_than_the_one_shown_is_refused(self):
+        vend = self._create_vend(self.own)
+        for amount in (0.01, 99.99, None, "x"):
+            with self.subTest(amount=amount), self.assertRaises(JsonRpcException):
+                self.make_jsonrpc_request(
+                    f"/my/energy/vend/{vend.id}/transaction",
+                    {**self._get_payment_params(vend), "amount": amount},
+                )
+        self.assertFalse(vend.transaction_ids)
+
+    @mute_logger("odoo.http")
     def test_unknown_values_are_refused(self):
         vend = self._create_vend(self.own)
         for key in ("partner_id", "currency_id", "custom_create_values"):
             with self.subTest(key=key), self.assertRaises(JsonRpcException):
                 self.make_jsonrpc_request(
                     f"/my/energy/vend/{vend.id}/transaction",
-                    {**self._get_payment_params(), key: 1},
+                    {**self._get_payment_params(vend), key: 1},
                 )
         self.assertFalse(vend.transaction_ids)
 
@@ -140,7 +151,9 @@ class TestRecharge(PortalCommon):
         self.assertEqual((status["state"], status["waiting"]), ("credited", False))
         page = html.fromstring(self.url_open(f"/my/energy/vend/{vend.id}").text)
         self.assertEqual(len(page.cssselect("li.o_amr_done")), 3)
-        self.assertTrue(page.cssselect(f"a[href^='/my/invoices/{vend.bill_move_id.id}']"))
+        self.assertTrue(
+            page.cssselect(f"a[href^='/my/invoices/{vend.bill_move_id.id}']")
+        )
 
     @mute_logger("odoo.http")
     def test_paid_order_cannot_be_paid_again(self):
@@ -156,7 +169,7 @@ class TestRecharge(PortalCommon):
                 with self.assertRaises(JsonRpcException):
                     self.make_jsonrpc_request(
                         f"/my/energy/vend/{vend.id}/transaction",
-                        self._get_payment_params(),
+                        self._get_payment_params(vend),
                     )
         self.assertEqual(len(vend.transaction_ids), 1)
 
