@@ -11,6 +11,7 @@ class AmrAccount(models.Model):
         "Wallet",
         compute="_compute_wallet_balance",
         compute_sudo=True,
+        groups="amr_base.group_clerk",
         help="What the customer has paid in advance and not used.",
     )
     vend_count = fields.Integer(
@@ -73,6 +74,7 @@ class AmrAccount(models.Model):
 
     def action_open_wallet(self):
         self.ensure_one()
+        self.check_access("read")
         wallet = self.env["amr.wallet"].sudo()._for_account(self)
         return wallet.with_env(self.env)._get_records_action()
 

@@ -21,17 +21,19 @@ class AmrVendSell(models.TransientModel):
         domain="[('payment_mode', '=', 'prepaid'), ('state', '=', 'active'), "
         "('account_id', '=?', account_id)]",
     )
-    partner_id = fields.Many2one(related="agreement_id.partner_id")
-    room_id = fields.Many2one(related="agreement_id.room_id")
-    meter_id = fields.Many2one(related="agreement_id.meter_id")
-    tariff_id = fields.Many2one(related="agreement_id.tariff_id")
-    uom_name = fields.Char(related="meter_id.uom_name")
+    partner_id = fields.Many2one(related="agreement_id.partner_id", related_sudo=False)
+    room_id = fields.Many2one(related="agreement_id.room_id", related_sudo=False)
+    meter_id = fields.Many2one(related="agreement_id.meter_id", related_sudo=False)
+    tariff_id = fields.Many2one(related="agreement_id.tariff_id", related_sudo=False)
+    uom_name = fields.Char(related="meter_id.uom_name", related_sudo=False)
     company_id = fields.Many2one(
         "res.company", compute="_compute_company_id", compute_sudo=True
     )
     currency_id = fields.Many2one(related="company_id.currency_id")
-    credit_balance = fields.Float(related="meter_id.credit_balance")
-    credit_read_at = fields.Datetime(related="meter_id.credit_read_at")
+    credit_balance = fields.Float(related="meter_id.credit_balance", related_sudo=False)
+    credit_read_at = fields.Datetime(
+        related="meter_id.credit_read_at", related_sudo=False
+    )
     amount = fields.Monetary("Payment")
     journal = fields.Selection(
         "_selection_journal",
@@ -105,6 +107,7 @@ class AmrVendSell(models.TransientModel):
         """Show what the amount buys, or why nothing can be sold."""
         Vend = self.env["amr.vend"].sudo()
         for wizard in self:
+            wizard.agreement_id.check_access("read")
             agreement = wizard.agreement_id.sudo()
             wallet = agreement.account_id.wallet_ids
             figures = {"wallet_before": dec(wallet.available, 2)}
