@@ -1,12 +1,23 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.amr_metering.models.amr_meter import AmrMeter as Meter
+
 from ..tools import lock_rows
 from .amr_wallet import RESERVING_STATES
 
 
 class AmrMeter(models.Model):
+    """What a prepaid meter said of its credit decides about money: facts, too."""
+
     _inherit = "amr.meter"
+    _evidence = Meter._evidence | {
+        "credit_balance",
+        "purchase_no",
+        "credit_read_at",
+        "credit_series",
+        "sold_purchase_no",
+    }
 
     credit_balance = fields.Float(
         "Credit left",

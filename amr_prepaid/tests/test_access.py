@@ -32,10 +32,32 @@ class TestAccess(PrepaidCommon):
                 record.with_user(user).read(["display_name"])
             found = record.with_user(user).search([("id", "in", record.ids)])
             self.assertFalse(found)
-        for method in ("action_retry", "action_print_receipt"):
-            if method == "action_retry":
-                with self.assertRaises(AccessError):
-                    getattr(vend.with_user(user), method)()
+        with self.assertRaises(AccessError):
+            vend.with_user(user).action_retry()
+        with self.assertRaises(AccessError):
+            self.account.with_user(user).action_open_wallet()
+
+    def test_the_counter_tells_nothing_of_another_community(self):
+        self._sell(100)
+        Wizard = self.env["amr.vend.sell"].with_user(self.other_clerk)
+        values = {"agreement_id": self.agreement.id, "amount": 10}
+        spec = {"agreement_id": {}, "amount": {}, "wallet_before": {}, "warning": {}}
+        with self.assertRaises(AccessError):
+            Wizard.onchange(values, ["agreement_id", "amount"], spec)
+        with self.assertRaises(AccessError):
+            Wizard.create(values).action_sell()
+        with self.assertRaises(AccessError):
+            Wizard.create(values).read(["wallet_before"])
+        with self.assertRaises(AccessError):
+            Wizard.create(values).read(["credit_balance"])
+
+    def test_a_reader_does_not_see_the_money_of_an_account(self):
+        self._sell(100)
+        account = self.account.with_user(self.reader)
+        with self.assertRaises(AccessError):
+            account.read(["wallet_balance"])
+        with self.assertRaises(AccessError):
+            self.env["amr.wallet"].with_user(self.reader).search([])
 
     def test_nobody_writes_orders_or_wallets_directly(self):
         vend = self._sell(100)
@@ -53,6 +75,20 @@ class TestAccess(PrepaidCommon):
                 self.Vend.with_user(user).create(
                     {"agreement_id": self.agreement.id, "amount": 5}
                 )
+
+    def test_nobody_types_in_what_a_meter_said_of_its_credit(self):
+        administrator = self._operator(
+            "prepaid_admin", "amr_base.group_community_admin"
+        )
+        meter = self.meter.with_user(administrator)
+        for name in ("purchase_no", "credit_balance", "sold_purchase_no"):
+            with self.assertRaisesRegex(AccessError, "cannot be typed in"):
+                meter.write({name: 5})
+        meter.credit_start_no = 5
+
+    def test_a_clerk_of_another_community_opens_no_wallet(self):
+        with self.assertRaises(AccessError):
+            self.account.with_user(self.other_clerk).action_open_wallet()
 
     def test_a_clerk_reads_orders_and_wallets_in_his_scope(self):
         vend = self._sell(100)
