@@ -83,6 +83,7 @@ class AmrVend(models.Model):
                     self.meter_id.number,
                 )
             )
+        self._settle_doubts()
         self.message_post(body=self.env._("Cancelled: %s", reason))
         number = self.purchase_no
         self.write({"state": "cancelled", "purchase_no": 0, "reason": reason})
@@ -97,9 +98,7 @@ class AmrVend(models.Model):
         Either no command left a doubt, or the meter was read after the last one was
         sent and showed an earlier purchase number.
         """
-        doubtful = self.command_ids.filtered(
-            lambda c: c.outcome in ("unknown", "pending")
-        )
+        doubtful = self._get_doubtful_commands()
         if not doubtful:
             return True
         meter, sent_at = self.meter_id, self.command_ids.filtered("sent_at")[:1].sent_at
@@ -112,6 +111,19 @@ class AmrVend(models.Model):
             and meter.credit_read_at > sent_at
             and meter.purchase_no < self.purchase_no
         )
+
+    def _get_doubtful_commands(self):
+        return self.command_ids.filtered(
+            lambda command: command.outcome in ("unknown", "pending")
+        )
+
+    def _settle_doubts(self):
+        """Write down the proof that the meter did not take the credit.
+
+        The number goes to the next order; a command still in doubt would be read back
+        later and take that order's credit for its own.
+        """
+        self._get_doubtful_commands().outcome = "not_done"
 
     def _check_desk(self):
         """Check that the user may work on these orders at the front desk."""

@@ -249,6 +249,23 @@ class TestCredit(PrepaidCommon):
         self.assertCredited(vend)
         self.assertEqual(len(self.head_end.frames), 1)
 
+    def test_an_order_given_up_does_not_claim_the_next_ones_credit(self):
+        vend = self._sell(100)
+        command = vend.command_id
+        sent_at = fields.Datetime.now() - timedelta(minutes=1)
+        command.write({"state": "sent", "sent_at": sent_at, "tries": 1})
+        command._finish("failed", "unknown", "nobody knows")
+        self._read_credit()
+        self._decide(vend, "cancel")
+        self.assertEqual(command.outcome, "not_done")
+        again = self._sell(20)
+        self._run_until_settled(again)
+        self.assertCredited(again)
+        self.assertEqual(again.purchase_no, 1)
+        self._run(command)  # as when the link logs in again
+        self.assertEqual((vend.state, command.outcome), ("cancelled", "not_done"))
+        self.assertFalse(self._open_exceptions())
+
     def test_only_an_administrator_settles_by_hand(self):
         vend = self._stop_at_number_7()
         for decision in ("cancel", "credited"):
