@@ -89,3 +89,9 @@ class TestQuote(PrepaidCommon):
     def test_the_wallet_counts_and_what_is_reserved_does_not(self):
         self._sell(100)
         self.assertEqual(self._quote(10)["wallet_before"], Decimal("0.40"))
+
+    def test_how_an_agreement_is_paid_stays_once_energy_was_sold(self):
+        self._sell(100)
+        with self.assertRaisesRegex(UserError, "End it at a reading"):
+            self.agreement.payment_mode = "postpaid"
+        self.agreement.payment_mode = "prepaid"
