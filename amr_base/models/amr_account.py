@@ -85,11 +85,26 @@ class AmrAccount(models.Model):
         self.ensure_one()
         return []
 
-    def action_close(self):
+    def write(self, vals):
+        if vals.get("state") == "closed":
+            self.filtered(lambda a: a.state != "closed")._check_closing()
+        result = super().write(vals)
+        if "community_id" in vals and not self.env.su:
+            self.check_access("write")  # nobody moves accounts out of his scope
+        return result
+
+    def _check_closing(self):
+        """Check that these accounts can be closed.
+
+        :raises UserError: one sentence for each obstacle of the first that cannot
+        """
         for account in self:
             obstacles = account._get_closing_obstacles()
             if obstacles:
                 raise UserError("\n".join(obstacles))
+
+    def action_close(self):
+        self._check_closing()
         self.room_ids.account_id = False
         self.state = "closed"
 

@@ -50,3 +50,8 @@ class TestScope(AmrCommon):
             admin.with_user(admin).write(
                 {"amr_community_ids": [(4, self.other_community.id)]}
             )
+
+    def test_an_account_does_not_leave_the_scope_of_who_moves_it(self):
+        clerk = self._operator("amr_clerk", "amr_base.group_clerk")
+        with self.assertRaises(AccessError):
+            self.account.with_user(clerk).community_id = self.other_community

@@ -1,6 +1,6 @@
 from psycopg2 import IntegrityError
 
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -62,6 +62,15 @@ class TestMeter(MeteringCommon):
     def test_a_meter_with_history_is_not_deleted(self):
         with self.assertRaisesRegex(UserError, "has a history"):
             self.meter.unlink()
+
+    def test_facts_are_not_typed_in_with_a_new_meter(self):
+        administrator = self._operator("amr_admin", "amr_base.group_community_admin")
+        Meter = self.env["amr.meter"].with_user(administrator)
+        vals = {"number": "990000009998", "model_id": self.meter_model.id}
+        with self.assertRaisesRegex(AccessError, "cannot be typed in"):
+            Meter.create({**vals, "latest_index": 5})
+        meter = Meter.with_context(default_relay_state="open").create(vals)
+        self.assertEqual(meter.relay_state, "unknown")
 
     def test_states_follow_from_facts(self):
         self._ingest(self._row(1, "2026-01-02 00:00:00"))
