@@ -121,6 +121,15 @@ class TestHeadendEvent(GatewayCommon):
         exception = self.env["amr.exception"].search([("kind", "=", "unknown")])
         self.assertIn("990000009999", exception[:1].reason)
 
+    def test_a_link_speaks_for_its_own_meters_only(self):
+        foreign = self._remote_meter("990000008888")
+        foreign.link_id = self.link.copy({"terminal": "99998888"})
+        request = self.meter_model._get_protocol().read_index(foreign.address)[0]
+        frame = self._reply({"address": foreign.address, "index": "7777"}, request)
+        answer = self._receive(self._event("uplink", frame=frame.hex()))
+        self.assertIn("not behind this link", answer["rejected"][0]["error"])
+        self.assertFalse(foreign.latest_at)
+
     def test_a_heartbeat_frame_is_kept_and_changes_nothing(self):
         frame = dlt645.build(self.meter.address, 0x91, b"\x80\x80\x80\x80")
         event = self._event("uplink", frame=frame.hex())
