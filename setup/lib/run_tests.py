@@ -183,6 +183,7 @@ def main():
         tally = run_pytest("pure", chosen.pure, *ignored)
         tally += run_addons(chosen)
         tally += run_pytest("end-to-end", chosen.end_to_end)
+        test_database.leave_cluster()
     tally += check_logs(since)
     print(f"{tally.passed} passed, {tally.failed} failed")
     sys.exit(1 if tally.failed or not tally.passed else 0)

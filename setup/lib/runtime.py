@@ -193,6 +193,15 @@ class Cluster:
         if self.running():
             self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
 
+    def stop_if_unused(self):
+        """Stop unless somebody else works on it."""
+        others = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid != pg_backend_pid()"
+        )
+        if self.running() and self.psql("postgres", others) == [["0"]]:
+            self.stop()
+
     def _make_folder(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)

@@ -36,6 +36,11 @@ def cluster():
     return Cluster("pg-test", durable=False).start()
 
 
+def leave_cluster():
+    """Stop the cluster of the tests unless somebody else works on it."""
+    Cluster("pg-test", durable=False).stop_if_unused()
+
+
 def manifest(addon):
     return ast.literal_eval((addon / "__manifest__.py").read_text())
 
