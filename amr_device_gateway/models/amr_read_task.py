@@ -80,8 +80,16 @@ class AmrReadTask(models.Model):
     def _cron_resume(self):
         """Scheduled: take up running tasks whose job was lost."""
         for task in self.search([("state", "=", "running")]):
+            task._leave_unrouted()
             if task._get_remote_lines():
                 task._enqueue_remote(delay=task._seconds_to_next_try())
+
+    def _leave_unrouted(self):
+        """Leave to people what lost its link meanwhile: no job would ask it again."""
+        unrouted = self._get_unrouted_lines()
+        if unrouted:
+            unrouted.sudo().write({"state": "manual"})
+            self._close_if_finished()
 
     # === Job === #
 

@@ -73,6 +73,15 @@ class TestReadTask(GatewayCommon):
         self.assertEqual(task.state, "done")
         self.assertEqual(task.manual_count, 1)
 
+    def test_a_meter_that_loses_its_link_meanwhile_is_left_to_people(self):
+        task = self._task()
+        self.second.link_id = False
+        self.run_jobs()
+        self.assertEqual(task.state, "running")
+        self.env["amr.read.task"]._cron_resume()
+        self.assertEqual(self._line(task, self.second).state, "manual")
+        self.assertEqual(task.state, "done")
+
     def test_a_daily_freeze_is_the_index_of_local_midnight(self):
         today = self.community._local_date(fields.Datetime.now())
         self.devices[self.meter].state.freezes = {today.isoformat(): "88.5"}
