@@ -12,6 +12,7 @@ from . import amr_exception
 from . import amr_meter
 from . import account_chart_template
 from . import account_move
+from . import account_move_line
 from . import account_payment
 from . import payment_transaction
 from . import res_company

@@ -1,5 +1,20 @@
-from odoo import fields, models
-from odoo.exceptions import UserError
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+# What the system alone writes, and what stays as it is once a wallet depends on it.
+LINKS = {"amr_wallet_id", "amr_vend_id"}
+BOUND = LINKS | {
+    "state",
+    "line_ids",
+    "invoice_line_ids",
+    "move_type",
+    "company_id",
+    "journal_id",
+    "currency_id",
+    "partner_id",
+    "date",
+    "invoice_date",
+}
 
 
 class AccountMove(models.Model):
@@ -22,18 +37,28 @@ class AccountMove(models.Model):
         ondelete="restrict",
     )
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        moves = super().create(vals_list)
+        if not self.env.su and any(move[name] for move in moves for name in LINKS):
+            raise self._only_the_system()
+        return moves
+
+    def write(self, vals):
+        if LINKS & vals.keys() and not self.env.su:
+            raise self._only_the_system()
+        if BOUND & vals.keys():
+            self._check_no_wallet_entry()
+        return super().write(vals)
+
+    def _only_the_system(self):
+        return AccessError(
+            self.env._("Only the system ties journal entries to wallets and orders.")
+        )
+
     def _post(self, soft=True):
         """Override of `account` to keep the wallets' account for wallets (I1)."""
-        for move in self.filtered(lambda m: not m.amr_wallet_id):
-            account = move.company_id.amr_prepaid_account_id
-            if account and account in move.line_ids.account_id:
-                raise UserError(
-                    self.env._(
-                        "Account %(account)s holds the customers' wallets: only "
-                        "deposits and sales of prepaid energy post to it.",
-                        account=account.display_name,
-                    )
-                )
+        self.filtered(lambda m: not m.amr_wallet_id).line_ids._check_no_wallet_account()
         return super()._post(soft=soft)
 
     def button_draft(self):
@@ -46,19 +71,27 @@ class AccountMove(models.Model):
 
         :raises UserError: when one does
         """
-        bound = self.filtered(
-            lambda move: (
-                move.state == "posted" and (move.amr_wallet_id or move.amr_vend_id)
+        posted = self.filtered(lambda move: move.state == "posted")
+        if not posted:
+            return
+        bound = posted.filtered(lambda move: move.amr_wallet_id or move.amr_vend_id)
+        if bound:
+            wallet = bound[0].amr_wallet_id or bound[0].sudo().amr_vend_id.wallet_id
+            raise self._bound_to(bound[0], wallet)
+        entry = (
+            self.env["amr.wallet.entry"]
+            .sudo()
+            .search([("payment_id.move_id", "in", posted.ids)], limit=1)
+        )
+        if entry:
+            raise self._bound_to(entry.payment_id.move_id, entry.wallet_id)
+
+    def _bound_to(self, move, wallet):
+        return UserError(
+            self.env._(
+                "%(move)s belongs to the wallet of %(account)s and cannot be "
+                "reset to draft. Book a correction instead.",
+                move=move.display_name,
+                account=wallet.sudo().account_id.display_name,
             )
         )
-        if bound:
-            raise UserError(
-                self.env._(
-                    "%(move)s belongs to the wallet of %(account)s and cannot be "
-                    "reset to draft. Book a correction instead.",
-                    move=bound[0].display_name,
-                    account=(bound[0].amr_wallet_id or bound[0].amr_vend_id.wallet_id)
-                    .sudo()
-                    .account_id.display_name,
-                )
-            )

@@ -1,9 +1,19 @@
 from odoo import models
 from odoo.exceptions import UserError
 
+# States in which the money is, or is about to be, there.
+MONEY = ("in_process", "paid")
+BOUND = {"amount", "currency_id", "partner_id", "payment_type", "journal_id", "date"}
+
 
 class AccountPayment(models.Model):
     _inherit = "account.payment"
+
+    def write(self, vals):
+        """Override of `account`: money in a wallet stays what it was, over RPC too."""
+        if BOUND & vals.keys() or vals.get("state", "paid") not in MONEY:
+            self._check_not_in_wallet()
+        return super().write(vals)
 
     def action_draft(self):
         """Override of `account`: money in a wallet cannot be taken back this way."""

@@ -1,4 +1,4 @@
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -99,6 +99,59 @@ class TestAccounting(PrepaidCommon):
         with self.assertRaisesRegex(UserError, "only deposits and sales"):
             move.action_post()
 
+    def test_the_front_desk_cannot_undo_wallets_over_the_api(self):
+        vend = self._sell(100)
+        self._run_until_settled(vend)
+        deposit = vend.deposit_move_id.with_user(self.clerk)
+        bill = vend.bill_move_id.with_user(self.clerk)
+        payment = vend.payment_id.with_user(self.clerk)
+        liability = deposit.line_ids.filtered(
+            lambda line: line.account_id == self.liability
+        )
+        cash = self.cash.default_account_id
+        attempts = [
+            lambda: deposit.write({"state": "draft"}),
+            lambda: deposit.write({"line_ids": [Command.clear()]}),
+            lambda: bill.write({"state": "cancel"}),
+            bill.button_cancel,
+            lambda: liability.write({"account_id": cash.id}),
+            lambda: liability.write({"debit": 1}),
+            lambda: deposit.line_ids.with_context(force_delete=True).unlink(),
+            payment.move_id.button_draft,
+            lambda: payment.move_id.line_ids[0].write({"debit": 1}),
+            lambda: payment.move_id.line_ids[0].write(
+                {"account_id": self.liability.id}
+            ),
+            lambda: payment.write({"state": "canceled"}),
+            lambda: payment.write({"amount": 1}),
+        ]
+        for number, attempt in enumerate(attempts):
+            with self.subTest(number), self.assertRaises(UserError):
+                attempt()
+        self.assertLedgerEqual()
+
+    def test_nobody_ties_an_entry_to_a_wallet_over_the_api(self):
+        wallet = self._sell(100).wallet_id
+        Move = self.env["account.move"].with_user(self.clerk)
+        lines = [
+            Command.create({"account_id": account.id, **amounts})
+            for account, amounts in (
+                (self.liability, {"debit": 5}),
+                (self.cash.default_account_id, {"credit": 5}),
+            )
+        ]
+        with self.assertRaises(AccessError):
+            Move.create({"amr_wallet_id": wallet.id, "line_ids": lines})
+        with self.assertRaises(AccessError):
+            Move.with_context(default_amr_wallet_id=wallet.id).create(
+                {"line_ids": lines}
+            )
+        move = Move.create({"line_ids": lines})
+        with self.assertRaises(AccessError):
+            move.amr_wallet_id = wallet
+        with self.assertRaisesRegex(UserError, "only deposits and sales"):
+            move.action_post()
+
     def test_without_an_account_nothing_is_sold_and_the_sentence_says_where(self):
         self.company.amr_prepaid_account_id = False
         with self.assertRaisesRegex(UserError, "Settings, Prepaid"):
@@ -147,6 +200,11 @@ class TestAccounting(PrepaidCommon):
         ):
             with self.assertRaises(RestrictViolation), self.env.cr.savepoint():
                 self.env.cr.execute(statement, [entry.id])
+
+    def test_an_account_with_prepaid_money_is_not_closed_over_the_api(self):
+        self._sell(100)
+        with self.assertRaisesRegex(UserError, "still on its way"):
+            self.account.with_user(self.clerk).write({"state": "closed"})
 
     def test_an_account_with_prepaid_money_is_not_closed(self):
         vend = self._sell(100)
