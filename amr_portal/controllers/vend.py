@@ -37,11 +37,13 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
         return request.env["amr.vend"].sudo()._quote(agreement_sudo, amount)
 
     def _get_amount_sentence(self, code):
-        _ = request.env._
+        env = request.env
         return {
-            "empty": _("Choose an amount, or type one."),
-            "letters": _("This is not an amount: type digits only, for example 80."),
-            "decimals": _("An amount has two decimals at most, for example 80.50."),
+            "empty": env._("Choose an amount, or type one."),
+            "letters": env._(
+                "This is not an amount: type digits only, for example 80."
+            ),
+            "decimals": env._("An amount has two decimals at most, for example 80.50."),
         }[code]
 
     @http.route(
