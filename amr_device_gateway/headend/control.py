@@ -57,7 +57,9 @@ class ControlPort:
     async def _authenticate(self, request, handler):
         if request.path != "/healthz":
             given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), self._token):
+            # aiohttp hands over bytes that are no UTF-8 as surrogates
+            given = given.encode("utf-8", "surrogateescape")
+            if not hmac.compare_digest(given, self._token):
                 raise web.HTTPUnauthorized(text="The token is missing or wrong.")
         return await handler(request)
 

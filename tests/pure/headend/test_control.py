@@ -41,6 +41,22 @@ def test_health_needs_no_token_and_the_rest_does(world):
     world(body)
 
 
+def test_a_token_that_is_no_text_is_a_wrong_one(world):
+    async def body(place):
+        gateway = await place.gateway()
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", gateway.control.port
+        )
+        writer.write(
+            b"GET /v1/links HTTP/1.1\r\nHost: x\r\n"
+            b"Authorization: Bearer \xff\xfe\r\n\r\n"
+        )
+        assert b" 401 " in await reader.readline()
+        writer.close()
+
+    world(body)
+
+
 def test_a_wrong_token_gets_a_sentence(world):
     async def body(place):
         gateway = await place.gateway()
