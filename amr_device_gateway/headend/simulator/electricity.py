@@ -7,8 +7,8 @@ from ..protocols import dlt645_2007 as dlt
 from ..protocols.base import Fault
 from .meter import CENT, Meter
 
-#: How the total is spread over the four rates; the last takes the rest.
-SHARES = (Decimal("0.30"), Decimal("0.30"), Decimal("0.20"))
+#: How many of ten hundredths of a kWh each of the four rates counts.
+SHARES = (3, 3, 2, 2)
 
 NO_DATA, PASSWORD = 1 << 1, 1 << 2
 REPEAT, ESAM, CUSTOMER, COUNT = 1 << 1, 1 << 2, 1 << 4, 1 << 5
@@ -82,8 +82,7 @@ class ElectricityMeter(Meter):
         return simple[di]() if di in simple else None
 
     def _energy(self, total, rate):
-        parts = [(total * share).quantize(CENT) for share in SHARES]
-        values = [total, *parts, total - sum(parts)]
+        values = [total, *_spread(total)]
         if rate == 0xFF:
             return b"".join(bcd.pack_number(value, 4, 2) for value in values)
         return bcd.pack_number(values[rate], 4, 2) if rate < len(values) else None
@@ -173,6 +172,16 @@ class ElectricityMeter(Meter):
         if self.authenticator is None:
             return bytes(4)
         return self.authenticator(self.address, data)
+
+
+def _spread(total):
+    """``total`` over the four rates: none of them ever goes back, their sum is it."""
+    tens, rest = divmod(int(total / CENT), sum(SHARES))
+    parts = []
+    for share in SHARES:
+        parts.append((tens * share + min(rest, share)) * CENT)
+        rest = max(rest - share, 0)
+    return parts
 
 
 def _split(data, sizes):
