@@ -69,9 +69,9 @@ def create(env, request):
     set_up_payments(env, company)
     estate = Estate(env)
     estate.create()
+    credentials = create_operators(env, estate)
     history = demo_history.History(env, estate)
     history.create()
-    credentials = create_operators(env, estate)
     credentials |= create_residents(env, estate)
     result = {"credentials": credentials, "simulator": history.simulator()}
     Path(request["result"]).write_text(json.dumps(result, ensure_ascii=False))

@@ -96,6 +96,7 @@ class History:
             {
                 "community_id": estate.community.id,
                 "date_from": month,
+                "user_id": estate.community.user_id.id,
                 "invoice_date": min(billed_on, estate.today),
             }
         )

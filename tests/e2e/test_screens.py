@@ -43,6 +43,15 @@ SETTLED = """() => !document.querySelector(".o_loading_indicator, .o_blockUI")
     && Array.from(document.images).every((image) => image.complete)"""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def played(story):
+    """Something to look at, when these tests run without those of the story."""
+    admin = story.operator("admin")
+    if not admin.count("amr.vend", [("state", "=", "credited")]):
+        story.recharge_once()
+        story.switch_relay()
+
+
 @pytest.fixture(scope="module")
 def folder(stack):
     chosen = os.environ.get("AMR_UPDATE_SCREENSHOTS")
