@@ -41,13 +41,14 @@ class Record:
         """Whether one of our addons, or Odoo about one of them, complains.
 
         What a test's browser writes to its console is left to the test: an error
-        there has failed it already.
+        there has failed it already. So is a statement the database refuses: Odoo
+        tries again or makes it a sentence, or else complains once more itself.
         """
         return (
             self.level in COMPLAINTS
             and not self.is_test_failure
             and not self.logger.endswith(".browser")
-            and self.logger != "odoo.tests.result"
+            and self.logger not in ("odoo.tests.result", "odoo.sql_db")
             and bool(OURS.search(self.logger) or OURS.search(self.message))
         )
 
