@@ -17,48 +17,48 @@ const DELAY = 300;
  * @param {Function} reload called at most every few hundred milliseconds
  */
 function useLiveReload(resModel, reload) {
-  const bus = useService("bus_service");
-  const reloadSoon = useDebounced(reload, DELAY);
-  const onChange = ({model}) => {
-    if (model === resModel) {
-      reloadSoon();
-    }
-  };
-  bus.subscribe(EVENT, onChange);
-  bus.start();
-  onWillUnmount(() => bus.unsubscribe(EVENT, onChange));
-  // What happened while the connection was away was not told.
-  useBus(bus, "BUS:RECONNECT", reloadSoon);
+    const bus = useService("bus_service");
+    const reloadSoon = useDebounced(reload, DELAY);
+    const onChange = ({model}) => {
+        if (model === resModel) {
+            reloadSoon();
+        }
+    };
+    bus.subscribe(EVENT, onChange);
+    bus.start();
+    onWillUnmount(() => bus.unsubscribe(EVENT, onChange));
+    // What happened while the connection was away was not told.
+    useBus(bus, "BUS:RECONNECT", reloadSoon);
 }
 
 export class LiveListController extends ListController {
-  setup() {
-    super.setup();
-    useLiveReload(this.props.resModel, () => {
-      if (!this.model.root.editedRecord) {
-        this.model.root.load();
-      }
-    });
-  }
+    setup() {
+        super.setup();
+        useLiveReload(this.props.resModel, () => {
+            if (!this.model.root.editedRecord) {
+                this.model.root.load();
+            }
+        });
+    }
 }
 
 export class LiveFormController extends FormController {
-  setup() {
-    super.setup();
-    useLiveReload(this.props.resModel, async () => {
-      const record = this.model.root;
-      if (!record.isNew && !(await record.isDirty())) {
-        await record.load();
-      }
-    });
-  }
+    setup() {
+        super.setup();
+        useLiveReload(this.props.resModel, async () => {
+            const record = this.model.root;
+            if (!record.isNew && !(await record.isDirty())) {
+                await record.load();
+            }
+        });
+    }
 }
 
 registry.category("views").add("amr_live_list", {
-  ...listView,
-  Controller: LiveListController,
+    ...listView,
+    Controller: LiveListController,
 });
 registry.category("views").add("amr_live_form", {
-  ...formView,
-  Controller: LiveFormController,
+    ...formView,
+    Controller: LiveFormController,
 });
