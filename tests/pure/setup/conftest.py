@@ -1,0 +1,6 @@
+"""The modules behind the commands of `setup/`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "setup/lib"))
