@@ -6,9 +6,10 @@ class AmrBuilding(models.Model):
     """Building of a community; full code is 5 + 3 digits (KTAMR manual 3.2.1 B)."""
 
     _name = "amr.building"
-    _inherit = "amr.estate.mixin"
+    _inherit = ["amr.evidence.mixin", "amr.estate.mixin"]
     _description = "Building"
     _order = "full_code"
+    _evidence = frozenset({"company_id", "full_code"})
 
     name = fields.Char(required=True)
     code = fields.Char("Building number", size=3, required=True, help="Three digits.")

@@ -32,10 +32,9 @@ class AmrEvidenceMixin(models.AbstractModel):
                 self._refuse_evidence({name for name in evidence if vals.get(name)})
             defaults = {DEFAULT + name for name in evidence} & self.env.context.keys()
             if defaults:
-                context = dict(self.env.context)
-                self = self.with_context(
-                    {k: v for k, v in context.items() if k not in defaults}
-                )
+                kept = {k: v for k, v in self.env.context.items() if k not in defaults}
+                # a default is taken back by leaving it out
+                self = self.with_context(kept)  # pylint: disable=context-overridden
         return super().create(vals_list)
 
     def write(self, vals):

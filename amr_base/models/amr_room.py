@@ -6,9 +6,10 @@ class AmrRoom(models.Model):
     """Room; its number is floor and unit: 1102 is floor 11, unit 02 (KTAMR 3.2.3)."""
 
     _name = "amr.room"
-    _inherit = "amr.estate.mixin"
+    _inherit = ["amr.evidence.mixin", "amr.estate.mixin"]
     _description = "Room"
     _order = "building_id, name"
+    _evidence = frozenset({"community_id", "company_id"})
 
     name = fields.Char("Room number", required=True)
     building_id = fields.Many2one(

@@ -7,6 +7,23 @@ from odoo.addons.amr_base.tools import dec
 
 from ..tools import chinese_capitals
 
+# What a posted bill keeps, whoever writes and by whatever door (promise I8).
+FROZEN_FIELDS = {
+    "amr_account_id",
+    "amr_community_id",
+    "amr_release",
+    "amr_run_id",
+    "company_id",
+    "currency_id",
+    "date",
+    "invoice_date",
+    "invoice_line_ids",
+    "journal_id",
+    "line_ids",
+    "move_type",
+    "partner_id",
+    "state",
+}
 KIND_ORDER = ("energy", "surcharge", "fixed", "minimum")
 
 
@@ -111,6 +128,11 @@ class AccountMove(models.Model):
                         bill=move.name,
                     )
                 )
+
+    def write(self, vals):
+        if FROZEN_FIELDS & vals.keys():
+            self._refuse_amr_frozen()
+        return super().write(vals)
 
     def button_draft(self):
         self._refuse_amr_frozen()

@@ -9,6 +9,8 @@ from odoo.addons.queue_job.exception import RetryableJobError
 
 # Accounts a job bills before it commits: a few seconds of work.
 SLICE = 100
+# What a run bills; settled when it begins.
+SCOPE = {"community_id", "building_id", "account_id", "date_from", "date_to"}
 # First key of the advisory lock; the second is the community.
 LOCK = 1037
 
@@ -21,9 +23,11 @@ class AmrBillingRun(models.Model):
     """
 
     _name = "amr.billing.run"
-    _inherit = "mail.thread"
+    _inherit = ["amr.evidence.mixin", "mail.thread"]
     _description = "Billing run"
     _order = "date_from desc, id desc"
+
+    _evidence = frozenset({"state", "started_at", "done_at", "user_id", "line_ids"})
 
     name = fields.Char(compute="_compute_name", store=True)
     community_id = fields.Many2one(
@@ -179,6 +183,13 @@ class AmrBillingRun(models.Model):
                     self.env._("Building and customer must be of the run's community.")
                 )
 
+    def write(self, vals):
+        if SCOPE & vals.keys() and any(run.state != "draft" for run in self):
+            raise UserError(
+                self.env._("What a run bills is settled when it begins; make another.")
+            )
+        return super().write(vals)
+
     @api.ondelete(at_uninstall=False)
     def _unlink_draft_only(self):
         if any(run.state != "draft" for run in self):
@@ -254,7 +265,7 @@ class AmrBillingRun(models.Model):
                 raise UserError(self.env._("Run %s has begun already.", run.name))
             run._lock()
             accounts = run._get_agreements().account_id
-            run.write(
+            run.sudo().write(
                 {
                     "state": "running",
                     "started_at": fields.Datetime.now(),
@@ -268,7 +279,7 @@ class AmrBillingRun(models.Model):
 
     def _reopen_errors(self):
         self.check_access("write")
-        for run in self:
+        for run in self.sudo().filtered(lambda run: run.state == "done"):
             run._lock()
             run.line_ids.filtered(lambda line: line.state == "error").write(
                 {"state": "pending", "error": False}

@@ -35,6 +35,8 @@ class AmrBillingRunLine(models.Model):
 
     _name = "amr.billing.run.line"
     _description = "Billing run line"
+    _inherit = "amr.evidence.mixin"
+    _evidence = frozenset({"run_id", "account_id", "state", "error", "move_id"})
     _order = "run_id, state_order, account_id"
     _rec_name = "account_id"
 

@@ -70,6 +70,16 @@ class TestAccountMove(BillingCommon):
                 move.button_cancel()
         with self.assertRaises(UserError):
             self.bill.invoice_line_ids.price_unit = 1
+        line = self.bill.invoice_line_ids
+        for record, values in (
+            (self.bill, {"state": "draft"}),
+            (self.bill, {"state": "cancel"}),
+            (self.bill, {"amr_community_id": self.other_community.id}),
+            (line, {"balance": -1}),
+            (line, {"name": "other words"}),
+        ):
+            with self.assertRaisesRegex(UserError, "does not change"):
+                record.write(values)
         with self.assertRaises(UserError):
             self.bill.unlink()
 

@@ -473,8 +473,8 @@ class TestBillingRun(BillingCommon):
         run = self._make_run()
         run._start()
         run._bill_slice()
-        run.line_ids.state = "pending"
-        run.state = "running"
+        run.sudo().line_ids.state = "pending"
+        run.sudo().state = "running"
         run._bill_slice()
         self.assertEqual(len(run.charge_ids), 1)
         self.assertEqual(len(run.move_ids), 1)
@@ -501,3 +501,13 @@ class TestBillingRun(BillingCommon):
             trap.assert_jobs_count(1, only=run._process_slice)
             trap.perform_enqueued_jobs()
         self.assertBilled(run)
+
+    def test_a_run_that_has_begun_keeps_its_scope(self):
+        self._freeze(FEBRUARY, 100)
+        run = self._make_run()
+        run.action_retry()  # a draft has nothing to try again
+        self.assertEqual(run.state, "draft")
+        run._run_now()
+        self.assertBilled(run)
+        with self.assertRaisesRegex(UserError, "settled when it begins"):
+            run.community_id = self.other_community

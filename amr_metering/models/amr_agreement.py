@@ -6,9 +6,12 @@ class AmrAgreement(models.Model):
     """Agreement (用能协议): an account uses a metering point under a tariff."""
 
     _name = "amr.agreement"
-    _inherit = ["amr.period.mixin", "mail.thread"]
+    _inherit = ["amr.evidence.mixin", "amr.period.mixin", "mail.thread"]
     _description = "Supply agreement"
     _order = "date_from desc, id desc"
+    _evidence = frozenset(
+        {"community_id", "company_id", "partner_id", "room_id", "utility_id"}
+    )
 
     name = fields.Char(
         required=True,

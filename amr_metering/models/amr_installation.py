@@ -1,13 +1,18 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+BEGINNING = {"meter_id", "point_id", "date_from", "start_index"}
+ENDING = {"date_to", "end_index"}
 
 
 class AmrInstallation(models.Model):
     """One meter at one metering point from … to …, with its indexes at both ends."""
 
     _name = "amr.installation"
-    _inherit = "amr.period.mixin"
+    _inherit = ["amr.evidence.mixin", "amr.period.mixin"]
     _description = "Installation"
     _order = "date_from desc"
+    _evidence = frozenset({"community_id", "company_id"})
 
     meter_id = fields.Many2one(
         "amr.meter", required=True, index=True, ondelete="restrict"
@@ -45,6 +50,39 @@ class AmrInstallation(models.Model):
         "CHECK (start_index >= 0 AND (end_index IS NULL OR end_index >= 0))",
         "An index may not be negative.",
     )
+
+    def write(self, vals):
+        if BEGINNING & vals.keys():
+            self._check_not_read()
+        if ENDING & vals.keys():
+            self.filtered("date_to")._check_not_read()
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_read(self):
+        self._check_not_read()
+
+    def _check_not_read(self):
+        """Readings and bills stand on an installation: what was read under it stays.
+
+        :raises UserError: the meter was read since it was installed
+        """
+        for installation in self:
+            if installation._was_read():
+                raise UserError(
+                    self.env._(
+                        "%s: the meter was read there, so this part of its history "
+                        "stays as it is. Replace the meter instead.",
+                        installation.display_name,
+                    )
+                )
+
+    def _was_read(self):
+        domain = [
+            ("meter_id", "=", self.meter_id.id),
+            ("read_at", ">", self.date_from),
+        ]
+        return bool(self.env["amr.reading"].sudo().search_count(domain, limit=1))
 
     @api.depends("meter_id.number", "point_id.name")
     def _compute_display_name(self):

@@ -13,7 +13,16 @@ class AmrReadTaskLine(models.Model):
     _inherit = "amr.evidence.mixin"
     _rec_name = "meter_id"
     _evidence = frozenset(
-        {"task_id", "meter_id", "state", "tries", "error", "reading_id"}
+        {
+            "task_id",
+            "meter_id",
+            "community_id",
+            "company_id",
+            "state",
+            "tries",
+            "error",
+            "reading_id",
+        }
     )
 
     task_id = fields.Many2one(

@@ -115,9 +115,24 @@ class TestChanges(MeteringCommon):
         batch.action_undo()
         self.assertFalse(batch.room_ids)
 
+    def test_an_installation_under_which_was_read_stays(self):
+        installation = self.point.installation_ids
+        for change in (
+            lambda: installation.unlink(),
+            lambda: installation.write({"start_index": 50}),
+            lambda: installation.write({"date_from": "2026-01-05 00:00:00"}),
+        ):
+            with self.assertRaisesRegex(UserError, "was read there"):
+                change()
+        self._replace()
+        with self.assertRaisesRegex(UserError, "was read there"):
+            installation.end_index = 500
+
     def test_facts_are_not_typed_in(self):
         admin = self._operator("amr_admin", "amr_base.group_community_admin")
         with self.assertRaises(AccessError):
             self.meter.with_user(admin).latest_index = 5
         with self.assertRaises(AccessError):
             self.meter.with_user(admin).relay_state = "closed"
+        with self.assertRaises(AccessError):
+            self.agreement.with_user(admin).community_id = self.other_community

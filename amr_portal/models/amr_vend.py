@@ -146,7 +146,14 @@ class AmrVend(models.Model):
                 ),
             ],
             order="id desc",
-        ).filtered(lambda vend: not vend._get_live_transaction())[:1]
+        ).filtered(lambda vend: not vend._has_open_payment())[:1]
+
+    def _has_open_payment(self):
+        """Return whether a payment of the present amount may still come in."""
+        return any(
+            transaction.state not in ("cancel", "error")
+            for transaction in self.sudo().transaction_ids
+        )
 
     def _get_last_payment_error(self):
         """Return why the last try to pay failed, or an empty string."""

@@ -79,6 +79,15 @@ class TestRecharge(PortalCommon):
         self._post(preset="50")
         self.assertEqual(self._get_vends().mapped("amount"), [50])
 
+    def test_a_payment_that_may_still_come_in_keeps_its_order(self):
+        self._post(preset="50")
+        vend = self._get_vends()
+        self.make_jsonrpc_request(
+            f"/my/energy/vend/{vend.id}/transaction", self._get_payment_params(vend)
+        )
+        self._post(preset="500")
+        self.assertEqual(sorted(self._get_vends().mapped("amount")), [50, 500])
+
     def test_post_without_csrf_token_is_refused(self):
         with mute_logger("odoo.http"):
             response = self.url_open(self.url, data={"preset": "50"})
