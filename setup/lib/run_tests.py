@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import odoo_log
 import test_database
-from runtime import HTTP_PORT, PYTHON, ROOT, addons, free_port, lock, told
+from runtime import PYTHON, ROOT, addons, free_port, lock, told
 
 DATABASE = "test"
 END_TO_END = ROOT / "tests/e2e"
@@ -137,7 +137,7 @@ def run_addons(chosen):
     log = test_database.FOLDER / "odoo.log"
     started = time.monotonic()
     status = test_database.run_odoo(
-        test_database.conf(server, http_port=free_port(HTTP_PORT)),
+        test_database.conf(server, http_port=free_port()),
         log,
         *("-d", DATABASE, "-i", ",".join(dict.fromkeys(chosen.addons))),
         *("--test-tags", ",".join(chosen.tags), "--stop-after-init"),
