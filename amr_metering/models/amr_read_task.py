@@ -168,8 +168,10 @@ class AmrReadTask(models.Model):
         :return: the door's ``IngestResult``
         """
         self.ensure_one()
+        unread = self._lock_unread_meters(row["meter_id"] for row in rows)
+        rows = [row for row in rows if row["meter_id"] in unread]
         result = self.env["amr.reading"]._ingest(rows)
-        meter_ids = list({row["meter_id"] for row in rows})
+        meter_ids = list(unread)
         if meter_ids:
             self.env["amr.read.task.line"].flush_model()
             self.env.cr.execute(
@@ -193,6 +195,26 @@ class AmrReadTask(models.Model):
         self._close_if_finished()
         self._notify_progress()
         return result
+
+    def _lock_unread_meters(self, meter_ids):
+        """Return which of the meters this task has no reading of yet.
+
+        Their lines stay locked to the end of the transaction: two jobs that work on one
+        task at the same time bring one reading of a meter, not two.
+
+        :param meter_ids: ids of meters of this task
+        :rtype: set
+        """
+        self.env["amr.read.task.line"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT meter_id FROM amr_read_task_line WHERE task_id = %s "
+                "AND meter_id = ANY(%s) AND state <> 'done' ORDER BY id FOR UPDATE",
+                self.id,
+                list(set(meter_ids)),
+            )
+        )
+        return {meter_id for (meter_id,) in rows}
 
     def _resolve_missing(self, meter_ids):
         """Close the open "missing" exceptions of meters that have answered."""

@@ -37,6 +37,13 @@ class TestReadTask(MeteringCommon):
         self.assertEqual(task.line_ids.index, 7)
         self.assertEqual(task.progress, 100)
 
+    def test_two_jobs_on_one_task_bring_one_reading(self):
+        task = self._task()
+        task._record_readings([self._row(7, "2026-01-02 00:00:00")])
+        again = task._record_readings([self._row(8, "2026-01-02 00:00:01")])
+        self.assertEqual(again.inserted, 0)
+        self.assertEqual((task.line_ids.index, self.meter.reading_count), (7, 1))
+
     def test_a_silent_meter_becomes_an_exception_after_three_tries(self):
         """Promise I10."""
         task = self._task()
