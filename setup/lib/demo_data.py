@@ -4,6 +4,8 @@ All dates are relative to today: three full months of history and the current on
 far, a price change on the 16th of last month, last month not billed yet.
 """
 
+import base64
+import io
 import json
 import re
 import secrets
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import demo_history
 from demo_estate import Estate
+from PIL import Image, ImageDraw
 
 COMPANY = "金地物业服务有限公司"
 LANG = "zh_CN"
@@ -99,6 +102,7 @@ def set_up_company(env):
             "street": "金三角路 18 号",
             "zip": "518000",
             "phone": "0755-0000 0371",
+            "logo": draw_logo(),
         }
     )
     company.partner_id.write({"lang": LANG, "tz": TZ})
@@ -107,6 +111,23 @@ def set_up_company(env):
     company._setup_amr_prepaid()
     env["account.chart.template"]._load_translations(companies=company)
     return company
+
+
+def draw_logo():
+    """Return the company's logo, a row of houses, as Base64 of a PNG."""
+    size = 240
+    image = Image.new("RGBA", (size * 4, size), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
+    for number, color in enumerate(("#1d6fb8", "#c9820e", "#2e8b57", "#714b67")):
+        left = number * size
+        draw.polygon(
+            [(left + 20, 110), (left + 120, 20), (left + 220, 110)], fill=color
+        )
+        draw.rectangle((left + 50, 110, left + 190, 220), fill=color)
+        draw.rectangle((left + 100, 140, left + 140, 220), fill="white")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue())
 
 
 def set_up_payments(env, company):
