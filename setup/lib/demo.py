@@ -60,29 +60,40 @@ def ignore_signals():
 
 
 def make_database(stack, fresh):
-    """Make the demo database once; later, bring it up to the addons as they are."""
+    """Make the demo database once; later, bring it up to the addons as they are.
+
+    :return: whether it is a new one
+    """
     started = time.monotonic()
     if fresh or not demo_database.exists(stack):
         say("Making the demo database (two minutes) …")
         demo_database.create(stack)
+        made = True
     elif not demo_database.is_current(stack):
         say("The addons have changed: updating the demo database …")
         demo_database.update(stack)
+        made = False
     else:
-        return
+        return False
     say(f"… done in {time.monotonic() - started:.0f} s.")
+    return made
 
 
-def introduce(stack):
-    """Print where everything is and who may log in."""
+def introduce(stack, made):
+    """Print where everything is and who may log in.
+
+    :param bool made: the log-ins are new; passwords are printed once
+    """
     say(f"\nOdoo:      {stack.url}   (residents: {stack.url}/my/energy)")
     say(f"Head-end:  DTUs on port {stack.ports['dtu']}, control {stack.headend_url}")
     say(f"Simulator: {stack.simulator_url}/meters/ADDRESS")
     say(f"Logs:      {stack.folder}\n")
     for role, text in ROLES.items():
         one = stack.credentials()[role]
-        say(f"  {one['login']:<10} {one['password']:<14} {one['name']}  {text}")
-    say(f"\nThe log-ins are kept in {stack.credentials_file}. Ctrl-C stops everything.")
+        password = f"{one['password']:<14} " if made else ""
+        say(f"  {one['login']:<10} {password}{one['name']}  {text}")
+    say(f"\nPasswords are kept in {stack.credentials_file}.")
+    say("Ctrl-C stops everything.")
 
 
 def stay(stack):
@@ -127,13 +138,13 @@ def run(options):
     stop_on_signals()
     with RunningCluster() as cluster:
         stack = Stack(cluster, DATABASE)
-        make_database(stack, options.fresh)
+        made = make_database(stack, options.fresh)
         try:
             say("Starting Odoo, head-end and simulator …")
             stack.start()
             if options.check:
                 return check(stack)
-            introduce(stack)
+            introduce(stack, made)
             stay(stack)
         finally:
             ignore_signals()
