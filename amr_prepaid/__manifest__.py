@@ -12,6 +12,7 @@
         "security/amr_wallet_security.xml",
         "security/amr_wallet_entry_security.xml",
         "security/amr_vend_security.xml",
+        "security/payment_transaction_security.xml",
         "data/ir_sequence.xml",
         "data/ir_config_parameter.xml",
         "data/ir_cron.xml",

@@ -6,7 +6,7 @@ class AmrAccount(models.Model):
     """Customer account (户): who pays for one or more rooms (KTAMR manual 3.3)."""
 
     _name = "amr.account"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["amr.evidence.mixin", "mail.thread", "mail.activity.mixin"]
     _description = "Customer account"
     _order = "number"
     _rec_names_search = ["number", "partner_id.name", "partner_id.phone"]

@@ -9,7 +9,8 @@ class AmrEvidenceMixin(models.AbstractModel):
 
     ``readonly=True`` only greys a field out. Models, and addons that extend them, name
     in ``_evidence`` the fields that follow from facts; only the system (``sudo``)
-    writes those.
+    writes those. Nor may people point to what is out of their scope: a record rule
+    hides a record of another community, but does not keep its id from being written.
     """
 
     _name = "amr.evidence.mixin"
@@ -35,12 +36,32 @@ class AmrEvidenceMixin(models.AbstractModel):
                 kept = {k: v for k, v in self.env.context.items() if k not in defaults}
                 # a default is taken back by leaving it out
                 self = self.with_context(kept)  # pylint: disable=context-overridden
-        return super().create(vals_list)
+        records = super().create(vals_list)
+        records._check_links(set().union(*vals_list))
+        return records
 
     def write(self, vals):
         if not self.env.su:
             self._refuse_evidence(self._get_evidence() & vals.keys())
-        return super().write(vals)
+        result = super().write(vals)
+        self._check_links(vals)
+        return result
+
+    def _check_links(self, names):
+        """Check that whoever wrote these fields may see what they point to.
+
+        :raises AccessError: when he may not
+        """
+        if self.env.su:
+            return
+        for name in names:
+            field = self._fields.get(name)
+            if (
+                field
+                and field.type in ("many2one", "many2many")
+                and field.comodel_name.startswith("amr.")
+            ):
+                self.sudo()[name].sudo(False).check_access("read")
 
     def _refuse_evidence(self, touched):
         """Refuse facts that somebody typed in.

@@ -51,6 +51,21 @@ class TestScope(AmrCommon):
                 {"amr_community_ids": [(4, self.other_community.id)]}
             )
 
+    def test_nobody_points_to_what_he_does_not_see(self):
+        admin = self._operator("amr_admin", "amr_base.group_community_admin")
+        foreign = self.env["amr.account"].create(
+            {
+                "partner_id": self.partner.id,
+                "community_id": self.other_community.id,
+            }
+        )
+        room = self.room.with_user(admin)
+        with self.assertRaises(AccessError):
+            room.account_id = foreign
+        with self.assertRaises(AccessError):
+            room.copy({"name": "0102", "account_id": foreign.id})
+        room.account_id = self.account
+
     def test_an_account_does_not_leave_the_scope_of_who_moves_it(self):
         clerk = self._operator("amr_clerk", "amr_base.group_clerk")
         with self.assertRaises(AccessError):

@@ -100,6 +100,28 @@ class TestAccess(BillingCommon):
         payment = bill.matched_payment_ids
         self.assertEqual(payment.journal_id.type, "cash")
         self.assertTrue(payment.is_reconciled)
+        self.assertEqual(payment.amr_account_id, self.account)
+        self._check_hidden(payment)
+
+    def test_a_payment_without_a_bill_belongs_to_its_only_account(self):
+        payment = self.env["account.payment"].create(
+            {
+                "payment_type": "inbound",
+                "partner_id": self.account.partner_id.id,
+                "amount": 5,
+                "journal_id": self.company_data["default_journal_cash"].id,
+            }
+        )
+        payment.action_post()
+        self.assertEqual(payment.amr_account_id, self.account)
+        self._check_hidden(payment)
+
+    def _check_hidden(self, payment):
+        """Whoever works for another community sees neither payment nor entry."""
+        for record in (payment, payment.move_id, payment.move_id.line_ids):
+            record.with_user(self.clerk).check_access("read")
+            with self.assertRaises(AccessError):
+                record.with_user(self.stranger).check_access("read")
 
     def test_the_front_desk_opens_account_bills_and_arrears(self):
         account = self.account.with_user(self.clerk)

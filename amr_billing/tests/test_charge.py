@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import psycopg2
 
 from odoo.exceptions import UserError
@@ -67,7 +69,6 @@ class TestCharge(BillingCommon):
 
     def test_a_charge_keeps_what_it_was_made_of(self):
         self.tariff.version_ids.price = 9
-        self.meter.current_ratio = 3
         self.assertEqual(self.charge.unit_price, 0.5283)
         self.assertEqual(self.charge.factor, 1)
         self.assertEqual(self.charge.amount, 52.83)
@@ -102,3 +103,17 @@ class TestCharge(BillingCommon):
         book.gaps[self.agreement.id] = [(gap, book._cut(self.agreement, *gap))]
         book.readings = book._read_readings()
         return book
+
+    def test_terms_that_were_billed_stay(self):
+        later = self.charge.end_at + timedelta(days=1)
+        for vals in (
+            {"account_id": self._new_account("0103")[0].id},
+            {"date_from": later},
+            {"date_to": self.charge.end_at - timedelta(days=1)},
+        ):
+            with self.subTest(vals), self.assertRaises(UserError):
+                self.agreement.write(vals)
+        self.agreement.write({"account_id": self.account.id, "date_to": later})
+        with self.assertRaisesRegex(UserError, "with its ratio"):
+            self.meter.current_ratio = 20
+        self.meter.current_ratio = 1

@@ -23,7 +23,7 @@ class AmrLink(models.Model):
     """
 
     _name = "amr.link"
-    _inherit = ["mail.thread"]
+    _inherit = ["amr.evidence.mixin", "mail.thread"]
     _description = "Device link"
     _order = "online desc, kind, terminal"
 

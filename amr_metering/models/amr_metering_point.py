@@ -6,6 +6,7 @@ class AmrMeteringPoint(models.Model):
     building (master meter) or for the public."""
 
     _name = "amr.metering.point"
+    _inherit = "amr.evidence.mixin"
     _description = "Metering point"
     _order = "community_id, building_id, room_id, utility_id, id"
     _rec_names_search = ["room_id.name", "building_id.name", "meter_id.number"]

@@ -15,5 +15,6 @@ from . import account_move
 from . import account_move_line
 from . import account_payment
 from . import payment_transaction
+from . import payment_transaction_log
 from . import res_company
 from . import res_config_settings

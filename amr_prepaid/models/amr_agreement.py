@@ -35,39 +35,15 @@ class AmrAgreement(models.Model):
             (dec(surcharge.amount, 6) for surcharge in per_unit), dec(0, 6)
         )
 
-    def write(self, vals):
-        if "payment_mode" in vals:
-            self._check_payment_mode_free(vals["payment_mode"])
-        return super().write(vals)
-
-    def _check_payment_mode_free(self, mode):
-        """Check that nothing was sold or billed in the mode that is given up.
-
-        What was sold in advance would be billed again by the next run, and what was
-        used since the last bill would never be.
-
-        :raises UserError: when something was
-        """
-        for agreement in self.sudo().filtered(lambda a: a.payment_mode != mode):
-            sold = (
-                self.env["amr.vend"]
-                .sudo()
-                .search_count(
-                    [
-                        ("agreement_id", "=", agreement.id),
-                        ("state", "not in", ("draft", "cancelled")),
-                    ],
-                    limit=1,
-                )
-            )
-            if sold or agreement.charge_ids:
-                raise UserError(
-                    self.env._(
-                        "%s has been sold to or billed: how it is paid cannot change "
-                        "any more. End it at a reading and begin a new one.",
-                        agreement.display_name,
-                    )
-                )
+    def _filter_used(self):
+        sold = self.env["amr.vend"]._read_group(
+            [
+                ("agreement_id", "in", self.ids),
+                ("state", "not in", ("draft", "cancelled")),
+            ],
+            ["agreement_id"],
+        )
+        return super()._filter_used().union(*(agreement for (agreement,) in sold))
 
     def action_sell(self):
         """Open the counter with this agreement."""

@@ -70,6 +70,7 @@ class AmrVend(models.Model):
             "payment_type": "inbound",
             "partner_type": "customer",
             "partner_id": self.partner_id.commercial_partner_id.id,
+            "amr_account_id": self.account_id.id,
             "amount": self.amount,
             "currency_id": self.currency_id.id,
             "journal_id": journal.id,

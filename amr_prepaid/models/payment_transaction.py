@@ -26,7 +26,8 @@ class PaymentTransaction(models.Model):
         fresh = self.filtered(lambda tx: not tx.is_post_processed)
         if not fresh:
             return
-        super(PaymentTransaction, fresh)._post_process()
+        booking = fresh.with_context(amr_payment_posted=True)
+        super(PaymentTransaction, booking)._post_process()
         for tx in fresh.filtered("amr_vend_id"):
             tx._pay_amr_vend()
 
@@ -36,9 +37,10 @@ class PaymentTransaction(models.Model):
         if self.state == "done" and self.payment_id and self.operation != "refund":
             vend._register_payment(self.payment_id, transaction=self)
 
-    def _log_message_on_linked_documents(self, message):
-        """Override of `account_payment` to log on the prepaid order as well."""
-        result = super()._log_message_on_linked_documents(message)
+    def _create_payment(self, **extra_create_values):
+        """Override of `account_payment`: say whose money it is."""
         if self.amr_vend_id:
-            self.amr_vend_id.sudo().message_post(body=message)
-        return result
+            extra_create_values["amr_account_id"] = (
+                self.amr_vend_id.sudo().account_id.id
+            )
+        return super()._create_payment(**extra_create_values)

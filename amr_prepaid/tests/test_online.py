@@ -1,4 +1,6 @@
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
+from odoo.tools import html2plaintext
 
 from .common import PrepaidCommon
 
@@ -166,3 +168,25 @@ class TestOnline(PrepaidCommon):
         with self.enter_registry_test_mode():
             self.env.ref("payment.cron_post_process_payment_tx").method_direct_trigger()
         self._check_booked_once(vend, tx)
+
+    def test_an_operator_can_not_invent_an_online_payment(self):
+        vend = self._order()
+        tx = self._transaction(vend, state="pending")
+        tx.with_user(self.clerk).check_access("read")
+        for user, right in ((self.clerk, "write"), (self.other_clerk, "read")):
+            with self.assertRaises(AccessError):
+                tx.with_user(user).check_access(right)
+        with self.assertRaises(AccessError):
+            tx.with_user(self.clerk).copy({"reference": "invented", "state": "done"})
+
+    def test_what_is_said_of_a_payment_is_said_in_chinese(self):
+        self.env["res.lang"]._activate_lang("zh_CN")
+        vend = self._order().with_context(lang="zh_CN")
+        tx = self._transaction(vend, state="pending").with_context(lang="zh_CN")
+        tx._log_sent_message()
+        tx._set_done()
+        tx._post_process()
+        said = html2plaintext("".join(vend.message_ids.mapped("body")))
+        for words in ("已发起", "已到账", "已入账"):
+            self.assertIn(words, said)
+        self.assertNotIn("transaction", said)
