@@ -13,3 +13,7 @@ from . import amr_community
 from . import amr_room
 from . import amr_room_batch
 from . import amr_tariff
+from . import amr_alarm_limit
+from . import amr_meter_alarm
+from . import amr_alarm
+from . import amr_alarm_check

@@ -200,21 +200,25 @@ class AmrMeter(models.Model):
         if not self:
             return
         self.flush_recordset(["active", "relay_state", "comm_fault_since", "latest_at"])
-        self.env.cr.execute(
+        changed = self.env.execute_query(
             SQL(
                 """
-                UPDATE amr_meter SET state = CASE
-                    WHEN NOT active THEN 'closed'
-                    WHEN relay_state = 'open' THEN 'cut'
-                    WHEN comm_fault_since IS NOT NULL THEN 'comm_fault'
-                    WHEN latest_at IS NULL THEN 'not_enabled'
-                    ELSE 'normal' END
-                WHERE id = ANY(%s)
+                UPDATE amr_meter m SET state = f.state
+                  FROM (SELECT id, CASE
+                            WHEN NOT active THEN 'closed'
+                            WHEN relay_state = 'open' THEN 'cut'
+                            WHEN comm_fault_since IS NOT NULL THEN 'comm_fault'
+                            WHEN latest_at IS NULL THEN 'not_enabled'
+                            ELSE 'normal' END AS state
+                          FROM amr_meter WHERE id = ANY(%s)) f
+                 WHERE m.id = f.id AND m.state IS DISTINCT FROM f.state
+                RETURNING m.id
                 """,
                 list(self.ids),
             )
         )
         self.invalidate_recordset(["state"])
+        self.browse(row[0] for row in changed)._notify_status()
 
     def _refresh_latest(self):
         """Take each meter's latest index from its newest usable reading."""

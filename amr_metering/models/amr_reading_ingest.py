@@ -196,6 +196,7 @@ class AmrReading(models.Model):
         meters._refresh_state()
         findings = self._raise_findings()
         unknown = self._raise_unknown(rows)
+        self.env["amr.alarm"]._schedule_check()
         return IngestResult(
             inserted=inserted,
             duplicates=len(rows) - inserted - unknown,

@@ -1,1 +1,8 @@
-from . import test_agreement, test_changes, test_ingest, test_meter, test_read_task
+from . import (
+    test_agreement,
+    test_alarm,
+    test_changes,
+    test_ingest,
+    test_meter,
+    test_read_task,
+)

@@ -1,0 +1,1 @@
+from .span_usage import span_usage_sql

@@ -1,0 +1,77 @@
+from odoo import fields
+from odoo.tools import SQL
+
+
+def span_usage_sql(query, spans, now=None):
+    """Return a statement that gives the use of meters over spans of local time.
+
+    A span is begun by the first usable reading within its slack, or by the opening
+    index of an installation within the span; it is ended by the last usable reading
+    within the slack before its end. So use is measured, never guessed, and rather
+    too small than too large. A register that rolled over counts on.
+
+    :param query: ids of meters, a subselect
+    :param dict spans: ``{name: (begin, end, begin slack, end slack)}``: two SQL
+        expressions of local timestamps over ``today`` and ``now``, and two
+        intervals as text
+    :param datetime now: naive UTC
+    :return: SQL of rows ``meter_id, utility_id, span, usage`` (in the utility's
+        unit, factor applied); a span without readings at both ends is left out
+    """
+    values = SQL(", ").join(
+        SQL("(%s, %s, %s, %s::interval, %s::interval)", name, *span)
+        for name, span in spans.items()
+    )
+    return SQL(
+        """
+        WITH place AS (
+            SELECT m.id, m.utility_id, m.factor, mm.digits, c.tz, i.date_from,
+                   i.start_index, clock.now, clock.now::date::timestamp AS today
+              FROM amr_meter m
+              JOIN amr_meter_model mm ON mm.id = m.model_id
+              JOIN amr_community c ON c.id = m.community_id
+              JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
+             CROSS JOIN LATERAL (
+                SELECT %(now)s::timestamp AT TIME ZONE 'UTC' AT TIME ZONE c.tz
+                    AS now) clock
+             WHERE m.active AND m.id IN %(query)s
+        ), span AS (
+            SELECT p.*, s.name, s.slack, s.end_slack,
+                   s.begin_at AT TIME ZONE p.tz AT TIME ZONE 'UTC' AS begin_at,
+                   s.end_at AT TIME ZONE p.tz AT TIME ZONE 'UTC' AS end_at
+              FROM place p CROSS JOIN LATERAL (VALUES %(values)s)
+                   s(name, begin_at, end_at, slack, end_slack)
+        ), ends AS (
+            SELECT s.*, b.index AS begin_index, e.index AS end_index
+              FROM span s
+              JOIN LATERAL (
+                SELECT s.start_index AS index
+                 WHERE s.date_from > s.begin_at AND s.date_from <= s.end_at
+                 UNION ALL
+                (SELECT r.index FROM amr_reading r
+                  WHERE r.meter_id = s.id AND r.register = 'total'
+                    AND r.read_at BETWEEN s.begin_at AND s.begin_at + s.slack
+                    AND r.quality <> 'suspect' AND r.superseded_by_id IS NULL
+                  ORDER BY r.read_at LIMIT 1)
+                 LIMIT 1) b ON true
+              JOIN LATERAL (
+                SELECT r.index FROM amr_reading r
+                 WHERE r.meter_id = s.id AND r.register = 'total'
+                   AND r.read_at BETWEEN GREATEST(s.date_from, s.begin_at,
+                                                  s.end_at - s.end_slack)
+                                     AND s.end_at
+                   AND r.quality <> 'suspect' AND r.superseded_by_id IS NULL
+                 ORDER BY r.read_at DESC LIMIT 1) e ON true
+        )
+        SELECT id AS meter_id, utility_id, name AS span,
+               factor * (end_index - begin_index
+                         + CASE WHEN amr_rolled_over(begin_index, end_index, digits)
+                                THEN 10 ^ digits::numeric ELSE 0 END) AS usage
+          FROM ends
+         WHERE end_index >= begin_index
+            OR amr_rolled_over(begin_index, end_index, digits)
+        """,
+        now=now or fields.Datetime.now(),
+        query=query,
+        values=values,
+    )
