@@ -2,6 +2,7 @@ from . import (
     test_agreement,
     test_alarm,
     test_changes,
+    test_excel_import,
     test_ingest,
     test_meter,
     test_read_task,

@@ -1,0 +1,165 @@
+"""Customer accounts and their rooms (KTAMR manual 3.3: one owner, many rooms)."""
+
+from collections import defaultdict
+
+from .base import Plan, RowError, SheetImporter, plain
+
+CARD = ("name", "phone", "email", "street", "zip")
+
+
+class AccountImporter(SheetImporter):
+    sheet = "accounts"
+    model = "amr.account"
+
+    def prepare(self, rows):
+        """Rows of one number are one account, each with one of its rooms."""
+        company = [("company_id", "=", self.company.id)]
+        numbers = list({row.values["number"] for row in rows})
+        domain = [*company, ("number", "in", numbers)]
+        known = self.records.with_context(active_test=False).search(domain)
+        self.known = {account.number: account for account in known}
+        self.taken = set(
+            self.records.sudo()
+            .with_context(active_test=False)
+            .search(domain)
+            .mapped("number")
+        ) - set(self.known)
+        # customers' cards are read through their accounts, as on screen
+        known.partner_id.sudo().mapped("name")
+        self.claims = {}
+        self.made = set()
+        self.groups = defaultdict(list)
+        for row in rows:
+            self.groups[row.values["number"]].append(row)
+
+    def work(self, rows):
+        """Import an account with all its rooms at once: first rows first, then more."""
+        self.prepare(rows)
+        leaders = [group[0] for group in self.groups.values()]
+        followers = [row for group in self.groups.values() for row in group[1:]]
+        self._work_rows(leaders)
+        self._work_rows(followers)
+
+    def _work_rows(self, rows):
+        prepare, self.prepare = self.prepare, lambda rows: None
+        super().work(rows)
+        self.prepare = prepare
+
+    def plan(self, row):
+        vals = row.values
+        number = vals["number"]
+        if number in self.taken:
+            raise RowError(
+                self.env._("Account %s is outside your scope.", number), "number"
+            )
+        community, __, room = self.places.find(vals)
+        self.check_once(row, (number, room.id), "room")
+        account = self.known.get(number)
+        card = {name: str(vals[name]) for name in CARD if vals.get(name)}
+        extra = {}
+        if room:
+            self._check_vacant(room, number)
+            if room.sudo().account_id.number != number:
+                extra["room"] = room
+        if not account:
+            extra["card"] = card
+            return Plan(
+                row, None, {"number": number, "community_id": community.id}, extra
+            )
+        self._check_account(account, row, community, room)
+        changed = self.changes(account.partner_id.sudo(), card)
+        if changed:
+            self._check_card(account)
+            extra["card"] = changed
+        return Plan(row, account, {}, extra)
+
+    def _check_vacant(self, room, number):
+        account = room.sudo().account_id
+        claimed = self.claims.setdefault(room.id, number)
+        if claimed != number:
+            raise RowError(
+                self.env._("Account %s has this room in another row.", claimed), "room"
+            )
+        if account and account.number != number:
+            raise RowError(
+                self.env._(
+                    "Room %(room)s belongs to account %(account)s now: use Move out or "
+                    "Transfer, at a reading.",
+                    room=room.display_name,
+                    account=account.display_name,
+                ),
+                "room",
+            )
+
+    def _check_account(self, account, row, community, room):
+        first = self.groups[account.number][0]
+        if row is not first and row.values["name"] != first.values["name"]:
+            raise RowError(
+                self.env._(
+                    "Account %(number)s has another name in row %(row)s.",
+                    number=account.number,
+                    row=first.number,
+                ),
+                "name",
+            )
+        if not room and community != account.community_id:
+            raise RowError(
+                self.env._(
+                    "Account %(account)s belongs to %(community)s.",
+                    account=account.display_name,
+                    community=account.community_id.display_name,
+                ),
+                "community",
+            )
+        if account.state == "closed" or not account.active:
+            raise RowError(
+                self.env._("Account %s is closed.", account.display_name), "number"
+            )
+
+    def _check_card(self, account):
+        """Refuse to change the card of who is more than this operator's customer."""
+        partner = account.partner_id.sudo()
+        accounts = self.records.sudo().search([("partner_id", "=", partner.id)])
+        visible = self.records.search([("partner_id", "=", partner.id)])
+        staff = partner.user_ids.filtered(lambda user: not user.share)
+        if staff or len(visible) < len(accounts):
+            raise RowError(
+                self.env._(
+                    "%s has an account elsewhere or works here: change the card by "
+                    "hand.",
+                    partner.name,
+                ),
+                "name",
+            )
+
+    def apply(self, plans):
+        new = [plan for plan in plans if not plan.record]
+        # who may add accounts may add their customers; there is no other right to it
+        partners = (
+            self.env["res.partner"]
+            .sudo()
+            .create([dict(plan.extra["card"]) for plan in new])
+        )
+        vals = [
+            {**plain(plan.vals), "partner_id": partner.id}
+            for plan, partner in zip(new, partners, strict=True)
+        ]
+        made = iter(self.records.create(vals))
+        records = [plan.record or next(made) for plan in plans]
+        for plan, account in zip(plans, records, strict=True):
+            if plan.record and plan.extra.get("card"):
+                account.check_access("write")
+                account.partner_id.sudo().write(plan.extra["card"])
+            if plan.extra.get("room"):
+                plan.extra["room"].account_id = account
+        return records
+
+    def done(self, plan, record):
+        self.known[record.number] = record
+        if not plan.record:
+            self.made.add(record.number)
+
+    def count(self, row, what):
+        """A further room of an account that the file makes is new like the account."""
+        made = what == "changed" and row.values["number"] in self.made
+        super().count(row, "new" if made else what)

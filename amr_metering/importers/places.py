@@ -1,0 +1,264 @@
+"""Districts, communities, buildings and rooms: found by name or code, and imported."""
+
+from collections import defaultdict
+
+from ..estate_book import Place
+from .base import Plan, RowError, SheetImporter
+
+
+class Places:
+    """The estate as the person sees it, by names and codes."""
+
+    def __init__(self, env):
+        self.env = env
+        self.districts = {}
+        self.communities = {}
+        self.by_name = defaultdict(list)
+        self.by_code = {}
+        self.buildings = {}
+        self.rooms = {}
+        company = [("company_id", "=", env.company.id)]
+        for district in env["amr.district"].search(company):
+            self.districts[district.code] = district
+        for community in env["amr.community"].search(company):
+            self.add_community(community)
+
+    def add_community(self, community):
+        self.communities[community.id] = community
+        self.by_name[community.name].append(community)
+        self.by_code[community.full_code] = community
+
+    def index_communities(self):
+        """Learn of new names."""
+        self.by_name.clear()
+        for community in self.communities.values():
+            self.by_name[community.name].append(community)
+
+    def find_community(self, text):
+        """Return the community of this name, else of this five-digit code.
+
+        :raises RowError: there is none in the person's scope, or more than one
+        """
+        found = self.by_name.get(text, ())
+        if len(found) > 1:
+            raise RowError(
+                self.env._(
+                    "Several communities are called “%(name)s”: write the five-digit "
+                    "code instead.",
+                    name=text,
+                ),
+                "community",
+            )
+        if found or text in self.by_code:
+            return found[0] if found else self.by_code[text]
+        raise RowError(
+            self.env._(
+                "There is no community “%(name)s” in your scope: write it exactly as "
+                "in the archive.",
+                name=text,
+            ),
+            "community",
+        )
+
+    def buildings_of(self, community):
+        """Return ``{name or code: [building]}`` of a community."""
+        if community.id not in self.buildings:
+            self.buildings[community.id] = defaultdict(list)
+            domain = [("community_id", "=", community.id)]
+            for building in self.env["amr.building"].search(domain):
+                self.add_building(building)
+        return self.buildings[community.id]
+
+    def add_building(self, building):
+        known = self.buildings[building.community_id.id]
+        for key in {building.name, building.code, building.full_code}:
+            known[key].append(building)
+
+    def find_building(self, community, text):
+        """Return the building of this name, else of this code, in a community."""
+        found = self.buildings_of(community).get(text, ())
+        named = [building for building in found if building.name == text] or found
+        if len(named) > 1:
+            raise RowError(
+                self.env._(
+                    "Several buildings of %(community)s are called “%(name)s”: write "
+                    "the three-digit code instead.",
+                    community=community.name,
+                    name=text,
+                ),
+                "building",
+            )
+        if not named:
+            raise RowError(
+                self.env._(
+                    "%(community)s has no building “%(name)s”: write it exactly as in "
+                    "the archive.",
+                    community=community.name,
+                    name=text,
+                ),
+                "building",
+            )
+        return named[0]
+
+    def rooms_of(self, building):
+        """Return ``{name: room}`` of a building, fetched by community."""
+        if building.id not in self.rooms:
+            community = building.community_id
+            for each in self.env["amr.building"].search(
+                [("community_id", "=", community.id)]
+            ):
+                self.rooms.setdefault(each.id, {})
+            self.rooms.setdefault(building.id, {})
+            for room in self.env["amr.room"].search(
+                [("community_id", "=", community.id)]
+            ):
+                self.rooms[room.building_id.id][room.name] = room
+        return self.rooms[building.id]
+
+    def add_room(self, room):
+        self.rooms_of(room.building_id)[room.name] = room
+
+    def find_room(self, building, text):
+        """Return the room of exactly this number in a building."""
+        rooms = self.rooms_of(building)
+        if text in rooms:
+            return rooms[text]
+        padded = text.zfill(4)
+        if isinstance(text, Place) and padded in rooms:
+            raise RowError(self.zeros_lost(text, padded), "room")
+        raise RowError(
+            self.env._(
+                "%(building)s has no room “%(name)s”: write it exactly as in the "
+                "archive.",
+                building=building.display_name,
+                name=text,
+            ),
+            "room",
+        )
+
+    def zeros_lost(self, text, padded):
+        return self.env._(
+            "Room %(room)s is meant? Excel has dropped its zeros (%(text)s): format "
+            "the column as text and type it again.",
+            room=padded,
+            text=text,
+        )
+
+    def find(self, values):
+        """Return (community, building, room) of a row, each possibly empty."""
+        building = self.env["amr.building"]
+        room = self.env["amr.room"]
+        if not values.get("community"):
+            if values.get("building") or values.get("room"):
+                raise RowError(
+                    self.env._("Name the community of this building or room."),
+                    "community",
+                )
+            return self.env["amr.community"], building, room
+        community = self.find_community(values["community"])
+        if values.get("building"):
+            building = self.find_building(community, values["building"])
+        if values.get("room"):
+            if not building:
+                raise RowError(
+                    self.env._("Name the building of this room."), "building"
+                )
+            room = self.find_room(building, values["room"])
+        return community, building, room
+
+
+class DistrictImporter(SheetImporter):
+    sheet = "districts"
+    model = "amr.district"
+
+    def plan(self, row):
+        vals = dict(row.values)
+        self.check_once(row, vals["code"], "code")
+        district = self.places.districts.get(vals["code"])
+        if district:
+            return Plan(row, district, self.changes(district, vals))
+        return Plan(row, None, vals)
+
+    def done(self, plan, record):
+        self.places.districts[record.code] = record
+
+
+class CommunityImporter(SheetImporter):
+    sheet = "communities"
+    model = "amr.community"
+
+    def prepare(self, rows):
+        hidden = (
+            self.env["amr.community"]
+            .sudo()
+            .with_context(active_test=False)
+            .search([("company_id", "=", self.company.id)])
+        )
+        self.taken = set(hidden.mapped("full_code")) - self.places.by_code.keys()
+
+    def plan(self, row):
+        vals = dict(row.values)
+        district = self.places.districts.get(vals.pop("district"))
+        if not district:
+            raise RowError(self.env._("There is no district of this code."), "district")
+        full_code = district.code + vals["code"]
+        self.check_once(row, full_code, "code")
+        if full_code in self.taken:
+            raise RowError(
+                self.env._(
+                    "Community %(code)s is outside your scope or archived.",
+                    code=full_code,
+                ),
+                "code",
+            )
+        community = self.places.by_code.get(full_code)
+        if community:
+            return Plan(row, community, self.changes(community, vals))
+        return Plan(row, None, {**vals, "district_id": district.id})
+
+    def done(self, plan, record):
+        if plan.record:
+            self.places.index_communities()
+        else:
+            self.places.add_community(record)
+
+
+class BuildingImporter(SheetImporter):
+    sheet = "buildings"
+    model = "amr.building"
+
+    def plan(self, row):
+        vals = dict(row.values)
+        community = self.places.find_community(vals.pop("community"))
+        self.check_once(row, (community.id, vals["code"]), "code")
+        known = self.places.buildings_of(community).get(vals["code"], ())
+        building = next((b for b in known if b.code == vals["code"]), None)
+        if building:
+            return Plan(row, building, self.changes(building, vals))
+        return Plan(row, None, {**vals, "community_id": community.id})
+
+    def done(self, plan, record):
+        self.places.buildings.pop(record.community_id.id, None)
+
+
+class RoomImporter(SheetImporter):
+    sheet = "rooms"
+    model = "amr.room"
+
+    def plan(self, row):
+        vals = dict(row.values)
+        community = self.places.find_community(vals.pop("community"))
+        building = self.places.find_building(community, vals.pop("building"))
+        name = vals.pop("room")
+        self.check_once(row, (building.id, name), "room")
+        rooms = self.places.rooms_of(building)
+        if name in rooms:
+            return Plan(row, rooms[name], self.changes(rooms[name], vals))
+        padded = name.zfill(4)
+        if isinstance(name, Place) and padded in rooms:
+            raise RowError(self.places.zeros_lost(name, padded), "room")
+        return Plan(row, None, {**vals, "name": str(name), "building_id": building.id})
+
+    def done(self, plan, record):
+        if not plan.record:
+            self.places.add_room(record)
