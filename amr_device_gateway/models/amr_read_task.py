@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import aclosing
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -179,8 +180,11 @@ class AmrReadTask(models.Model):
                 budget=seconds(self.env, "amr.read_budget"),
                 timeout=seconds(self.env, "amr.reply_timeout"),
             )
-            async for results in reader.batches(seconds(self.env, "amr.read_flush")):
-                self._keep_results(results)
+            # closed before the connection is: nobody asks on when writing down fails
+            period = seconds(self.env, "amr.read_flush")
+            async with aclosing(reader.batches(period)) as batches:
+                async for results in batches:
+                    self._keep_results(results)
 
     def _keep_results(self, results):
         """Write a batch of results down for good.

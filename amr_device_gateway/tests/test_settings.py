@@ -2,7 +2,7 @@ import os
 import tempfile
 from unittest.mock import patch
 
-from odoo.tests import BaseCase
+from odoo.tests import BaseCase, tagged
 from odoo.tools import config
 
 from odoo.addons.amr_device_gateway.tools import gateway_settings
@@ -17,6 +17,7 @@ relay_password = 02123456
 """
 
 
+@tagged("post_install", "-at_install")
 class TestSettings(BaseCase):
     def setUp(self):
         super().setUp()

@@ -80,6 +80,7 @@ class SliceReader:
             await reading
         finally:
             reading.cancel()
+            await asyncio.gather(reading, *tasks, return_exceptions=True)
 
     def _take_results(self):
         batch = []

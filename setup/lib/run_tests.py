@@ -1,7 +1,7 @@
 """`setup/test [addon|path …]`: every test of the project, or those named.
 
 1. pytest for what needs no Odoo (`tests`, but for the folders below)
-2. Odoo's own runner for the addons, on a copy of the template database
+2. Odoo's own runner for the addons, on copies of the template database
 3. pytest for the end-to-end tests (`tests/e2e`), with a real browser
 
 A skipped test counts as failed: a browser that is missing must not pass unseen. So
@@ -10,9 +10,12 @@ test that provokes one on purpose says so with `assertLogs`.
 """
 
 import argparse
+import os
+import queue
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -128,29 +131,59 @@ def tally_of(tree, status):
 
 
 def run_addons(chosen):
-    """Install the addons into a fresh database with their tests; return the tally."""
+    """Install the addons into a fresh database, then run their tests; return the tally.
+
+    One addon's tests are one process on a database of its worker, as many at a time as
+    there are cores.
+    """
     if not chosen.addons:
         return Tally()
-    heading(f"Odoo: {', '.join(dict.fromkeys(chosen.addons))}")
-    server = test_database.cluster()
-    test_database.fresh(server, DATABASE)
-    log = test_database.FOLDER / "odoo.log"
+    names = list(dict.fromkeys(chosen.addons))
+    heading(f"Odoo: {', '.join(names)}")
     started = time.monotonic()
-    status = test_database.run_odoo(
-        test_database.conf(server, http_port=free_port()),
-        log,
-        *("-d", DATABASE, "-i", ",".join(dict.fromkeys(chosen.addons))),
-        *("--test-tags", ",".join(chosen.tags), "--stop-after-init"),
-    )
+    server = test_database.cluster()
+    conf = test_database.conf(server)
+    test_database.fresh(server, DATABASE)
+    installed = run_odoo(conf, "install", "-d", DATABASE, "-i", ",".join(names))
+    if installed.failed:
+        return installed
+    databases = queue.SimpleQueue()
+    for worker in range(min(os.cpu_count(), len(names))):
+        databases.put(test_database.copy_of(server, DATABASE, f"{DATABASE}_{worker}"))
+
+    def test(addon):
+        database = databases.get()
+        tags = ",".join(tag for tag in chosen.tags if tag.split("/")[1] == addon)
+        options = ("-d", database, "--http-port", free_port(), "--test-tags", tags)
+        try:
+            return run_odoo(conf, addon, *options)
+        finally:
+            databases.put(database)
+
+    with ThreadPoolExecutor(databases.qsize()) as pool:
+        total = sum(pool.map(test, sorted(names, key=tests_of)), Tally())
+    print(f"{total.passed + total.failed} tests in {time.monotonic() - started:.0f} s")
+    return total
+
+
+def tests_of(addon):
+    """Return a key by which the addon with the most tests comes first."""
+    files = (ROOT / addon / "tests").glob("test_*.py")
+    return -sum(path.read_text().count("def test_") for path in files)
+
+
+def run_odoo(conf, name, *options):
+    """Run Odoo to its end with its output in `odoo_NAME.log`; return the tally."""
+    log = test_database.FOLDER / f"odoo_{name}.log"
+    status = test_database.run_odoo(conf, log, *options, "--stop-after-init")
     with open(log) as lines:
         report = odoo_log.read(lines)
     complain("failed", report.failures)
     complain("skipped", report.skips)
-    print(f"{report.tests} tests in {time.monotonic() - started:.0f} s, log: {log}")
     failed = report.failed + len(report.skips)
     if status and not failed:
         failed = 1
-        print("-- Odoo ended with an error; the end of its log:")
+        print(f"-- Odoo ended with an error; the end of {log}:")
         print("".join(log.read_text().splitlines(keepends=True)[-30:]))
     return Tally(max(report.tests - failed, 0), failed)
 
@@ -182,7 +215,7 @@ def main():
     with told(), lock("test"):
         tally = run_pytest("pure", chosen.pure, *ignored)
         tally += run_addons(chosen)
-        tally += run_pytest("end-to-end", chosen.end_to_end)
+        tally += run_pytest("end-to-end", chosen.end_to_end, "--durations=12")
         test_database.leave_cluster()
     tally += check_logs(since)
     print(f"{tally.passed} passed, {tally.failed} failed")

@@ -81,7 +81,7 @@ def run_odoo(conf_path, log, *args):
     """Run Odoo to its end with its output in the file `log`; return its exit status."""
     with open(log, "w") as output:
         return subprocess.call(
-            odoo_command("-c", conf_path, *args),
+            odoo_command("-c", conf_path, *map(str, args)),
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
@@ -116,7 +116,11 @@ def ensure_template(server, data_dir=DATA):
 
 def fresh(server, database):
     """Make `database` a new copy of the template."""
-    template = ensure_template(server)
+    return copy_of(server, ensure_template(server), database)
+
+
+def copy_of(server, template, database):
+    """Make `database` a new copy of another one that nobody is connected to."""
     server.drop(database)
     server.copy(template, database)
     copy_filestore(template, database, DATA)
