@@ -193,7 +193,7 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
         """
         vend_sudo = self._get_energy_record("amr.vend", vend_id)
         self._validate_transaction_kwargs(kwargs)
-        vend_sudo._lock()
+        vend_sudo._claim()
         if not vend_sudo._is_payable():
             raise ValidationError(
                 request.env._(

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
 
 from odoo.addons.amr_base.tools import dec
 
@@ -88,6 +89,20 @@ class AmrVend(models.Model):
         """
         lock_rows(self)
         self.meter_id._lock_credit()
+
+    def _claim(self):
+        """Lock these orders, and send whoever waits for them back to the start.
+
+        A new version of the rows makes the other transaction's view stale; Odoo runs it
+        again, and it sees what this one has done.
+        """
+        self._lock()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE amr_vend SET write_date = write_date WHERE id = ANY(%s)",
+                list(self.ids),
+            )
+        )
 
     def _register_payment(self, payment, transaction=None):
         """Book a payment of the order and write down the intent to credit the meter.

@@ -73,3 +73,42 @@ def test_the_counter_waits_for_a_meter_that_does_not_answer(story, clerks):
         assert story.vend_state(vend) == "crediting"
     wait_for_credit(story, vend)
     story.check_recharge(vend, before)
+
+
+PAY_TWICE = """async () => {
+    const form = document.querySelector("form.o_payment_form").dataset;
+    const option = document.querySelector("input[name=o_payment_radio]").dataset;
+    const params = {
+        provider_id: parseInt(option.providerId),
+        payment_method_id: parseInt(option.paymentOptionId),
+        token_id: null,
+        amount: parseFloat(form.amount),
+        flow: "direct",
+        tokenization_requested: false,
+        landing_route: form.landingRoute,
+        access_token: form.accessToken,
+        csrf_token: odoo.csrf_token,
+    };
+    const pay = async () => {
+        const answer = await fetch(form.transactionRoute, {
+            method: "POST",
+            headers: {"Content-Type": "application/json"},
+            body: JSON.stringify({jsonrpc: "2.0", method: "call", params}),
+        });
+        return await answer.json();
+    };
+    return await Promise.all([pay(), pay()]);
+}"""
+
+
+def test_two_windows_at_once_are_two_payments(story):
+    """Neither fails because of the other; what is paid first is what is credited."""
+    with story.resident("prepaid_resident") as resident:
+        page = resident.page
+        resident.go(f"/my/energy/recharge/{story.prepaid_meter['agreement']}")
+        page.click(".o_amr_recharge button[type=submit]:enabled")
+        page.wait_for_url("**/my/energy/vend/*")
+        page.wait_for_selector("form.o_payment_form")
+        answers = page.evaluate(PAY_TWICE)
+    references = {answer["result"]["reference"] for answer in answers}
+    assert len(references) == 2

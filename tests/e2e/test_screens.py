@@ -107,8 +107,6 @@ def test_desk(story, visitors, folder, picture, role, action, what):
     visitor.page.wait_for_function(SETTLED)
     assert not visitor.page.locator(".o_error_dialog").count()
     visitor.page.screenshot(path=folder / f"{picture}_desktop.png")
-    # what others wrote is in their language
-    visitor.page.add_style_tag(content=".o-mail-Chatter { display: none; }")
     assert not english(visitor.page)
 
 
