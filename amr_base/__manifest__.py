@@ -21,6 +21,8 @@
         "views/amr_room_batch_views.xml",
         "views/amr_building_views.xml",
         "views/amr_room_views.xml",
+        "views/amr_line_views.xml",
+        "views/amr_box_views.xml",
         "views/amr_utility_views.xml",
         "views/amr_account_views.xml",
         "views/amr_tariff_views.xml",

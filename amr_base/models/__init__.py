@@ -4,6 +4,8 @@ from . import amr_period_mixin
 from . import amr_district
 from . import amr_community
 from . import amr_building
+from . import amr_line
+from . import amr_box
 from . import amr_room
 from . import amr_room_batch
 from . import amr_utility

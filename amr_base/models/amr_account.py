@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+PERSONAL_DATA = "amr_base.group_clerk"
+
 
 class AmrAccount(models.Model):
     """Customer account (户): who pays for one or more rooms (KTAMR manual 3.3)."""
@@ -9,7 +11,7 @@ class AmrAccount(models.Model):
     _inherit = ["amr.evidence.mixin", "mail.thread", "mail.activity.mixin"]
     _description = "Customer account"
     _order = "number"
-    _rec_names_search = ["number", "partner_id.name", "partner_id.phone"]
+    _rec_names_search = ["number", "partner_id.name", "partner_id.phone", "mobile"]
 
     number = fields.Char(
         "Account number",
@@ -25,6 +27,32 @@ class AmrAccount(models.Model):
     name = fields.Char(related="partner_id.name", string="Customer name")
     phone = fields.Char(related="partner_id.phone", readonly=False)
     email = fields.Char(related="partner_id.email", readonly=False)
+    street = fields.Char(
+        related="partner_id.street", readonly=False, string="Postal address"
+    )
+    zip = fields.Char(related="partner_id.zip", readonly=False, string="Postcode")
+    mobile = fields.Char("Mobile phone")
+    sex = fields.Selection(
+        [("male", "Male"), ("female", "Female")], groups=PERSONAL_DATA
+    )
+    id_type = fields.Selection(
+        [
+            ("id_card", "Identity card"),
+            ("passport", "Passport"),
+            ("licence", "Business licence"),
+            ("other", "Other"),
+        ],
+        "Document",
+        groups=PERSONAL_DATA,
+    )
+    id_number = fields.Char("Document number", groups=PERSONAL_DATA)
+    bank_name = fields.Char("Bank", groups=PERSONAL_DATA)
+    bank_account = fields.Char("Bank account number", groups=PERSONAL_DATA)
+    household_size = fields.Integer(
+        "Persons in the household",
+        default=0,
+        help="Some stepped tariffs allow more to large households; 0: not known.",
+    )
     community_id = fields.Many2one(
         "amr.community", required=True, index=True, ondelete="restrict"
     )
@@ -47,6 +75,9 @@ class AmrAccount(models.Model):
 
     _number_unique = models.Constraint(
         "UNIQUE (company_id, number)", "This account number is taken already."
+    )
+    _household_positive = models.Constraint(
+        "CHECK (household_size >= 0)", "A household has no negative number of persons."
     )
 
     @api.depends("room_ids.display_name")

@@ -23,6 +23,8 @@ class AmrBuilding(models.Model):
     floors = fields.Integer()
     room_ids = fields.One2many("amr.room", "building_id")
     room_count = fields.Integer(compute="_compute_room_count")
+    line_ids = fields.One2many("amr.line", "building_id", "Lines")
+    box_ids = fields.One2many("amr.box", "building_id", "Meter boxes")
     note = fields.Text()
     active = fields.Boolean(default=True)
 
@@ -68,4 +70,8 @@ class AmrBuilding(models.Model):
                 )
 
     def _get_blocking_children(self):
-        return [(self.env._("rooms"), self.room_ids)]
+        return [
+            (self.env._("rooms"), self.room_ids),
+            (self.env._("lines"), self.line_ids),
+            (self.env._("meter boxes"), self.box_ids),
+        ]

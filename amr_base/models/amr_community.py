@@ -2,7 +2,7 @@ from datetime import datetime, time, timezone
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.base.models.res_partner import _tz_get
 
@@ -44,6 +44,14 @@ class AmrCommunity(models.Model):
         help="Reading cycle of two-month communities: an odd number is read in odd "
         "months, an even one in even months (KTAMR manual 3.2.1 A).",
     )
+    area_code = fields.Char(
+        size=6,
+        copy=False,
+        groups="amr_base.group_manager",
+        help="Six digits that tell this vending site apart on prepayment cards and "
+        "join their encryption. Secret, unique, and never changed once set (IC-card "
+        "manual 1.3).",
+    )
     user_id = fields.Many2one(
         "res.users", "Manager", tracking=True, domain=[("share", "=", False)]
     )
@@ -58,6 +66,10 @@ class AmrCommunity(models.Model):
     _code_unique = models.Constraint(
         "UNIQUE (district_id, code)",
         "A community with this number exists already in the district.",
+    )
+
+    _area_code_unique = models.UniqueIndex(
+        "(area_code) WHERE area_code IS NOT NULL", "This area code is taken already."
     )
 
     @api.depends("district_id.code", "code")
@@ -113,6 +125,34 @@ class AmrCommunity(models.Model):
         # the scope of operators of the district has grown: drop cached rules
         self.env.registry.clear_cache()
         return communities
+
+    @api.constrains("area_code")
+    def _check_area_code(self):
+        for community in self.sudo().filtered("area_code"):
+            code = community.area_code
+            if not (len(code) == 6 and code.isascii() and code.isdigit()):
+                raise ValidationError(
+                    self.env._("An area code is not valid: use six digits.")
+                )
+
+    def write(self, vals):
+        if "area_code" in vals:
+            self._check_area_code_kept(vals["area_code"])
+        return super().write(vals)
+
+    def _check_area_code_kept(self, code):
+        """Cards in residents' hands were made with the area code.
+
+        :raises UserError: it is set already and would change
+        """
+        for community in self.sudo():
+            if community.area_code and community.area_code != code:
+                raise UserError(
+                    self.env._(
+                        "The area code of %s stays as it is: cards were made with it.",
+                        community.display_name,
+                    )
+                )
 
     def _get_blocking_children(self):
         return [

@@ -24,6 +24,16 @@ class AmrRoom(models.Model):
     floor = fields.Integer(compute="_compute_floor_unit", store=True)
     unit = fields.Integer(compute="_compute_floor_unit", store=True)
     area = fields.Float("Floor area (m²)", digits=(10, 2))
+    usage = fields.Selection(
+        [("residential", "Residential"), ("commercial", "Commercial")],
+        required=True,
+        default="residential",
+        help="Chooses the default tariff of new agreements.",
+    )
+    path = fields.Char(
+        compute="_compute_path",
+        help="District, community, building and room: the four levels of the estate.",
+    )
     account_id = fields.Many2one(
         "amr.account",
         "Customer account",
@@ -57,6 +67,17 @@ class AmrRoom(models.Model):
             room.display_name = " ".join(
                 filter(None, (room.community_id.name, room.building_id.name, room.name))
             )
+
+    @api.depends("display_name", "community_id.district_id.name")
+    def _compute_path(self):
+        for room in self:
+            levels = (
+                room.community_id.district_id.name,
+                room.community_id.name,
+                room.building_id.name,
+                room.name,
+            )
+            room.path = " / ".join(filter(None, levels))
 
     @api.constrains("account_id", "community_id")
     def _check_account_company(self):

@@ -6,6 +6,7 @@ REGISTERS = [
     ("t2", "T2 high"),
     ("t3", "T3 flat"),
     ("t4", "T4 valley"),
+    ("t5", "T5 deep valley"),
 ]
 
 

@@ -51,12 +51,32 @@ class AmrInstallation(models.Model):
         "An index may not be negative.",
     )
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        installations = super().create(vals_list)
+        installations._show_opening_index()
+        return installations
+
+    def _show_opening_index(self):
+        """A typed opening index is what the meter shows, until somebody reads it.
+
+        Its time stays empty and its state “not enabled”: it waits among the meters to
+        be read (KTAMR manual 3.2.5).
+        """
+        for installation in self:
+            meter = installation.meter_id
+            if not installation.date_to and not meter.latest_at:
+                meter.sudo().latest_index = installation.start_index
+
     def write(self, vals):
         if BEGINNING & vals.keys():
             self._check_not_read()
         if ENDING & vals.keys():
             self.filtered("date_to")._check_not_read()
-        return super().write(vals)
+        result = super().write(vals)
+        if BEGINNING & vals.keys():
+            self._show_opening_index()
+        return result
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_read(self):

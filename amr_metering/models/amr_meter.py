@@ -57,6 +57,26 @@ class AmrMeter(models.Model):
         tracking=True,
         help="Consumption is the difference of indexes times this factor.",
     )
+    box_id = fields.Many2one(
+        "amr.box",
+        "Meter box",
+        index="btree_not_null",
+        ondelete="restrict",
+        tracking=True,
+        domain="['|', ('community_id', '=', community_id), (not community_id, '=', 1)]",
+    )
+    line_id = fields.Many2one(
+        "amr.line",
+        "Line",
+        compute="_compute_line_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        domain="['|', ('community_id', '=', community_id), (not community_id, '=', 1)]",
+        help="Follows from the box, unless another line is chosen.",
+    )
     installation_ids = fields.One2many("amr.installation", "meter_id")
     point_id = fields.Many2one(
         "amr.metering.point",
@@ -114,6 +134,11 @@ class AmrMeter(models.Model):
                 * dec(meter.voltage_ratio, 4)
                 * dec(meter.current_ratio, 4)
             )
+
+    @api.depends("box_id")
+    def _compute_line_id(self):
+        for meter in self.filtered("box_id.line_id"):
+            meter.line_id = meter.box_id.line_id
 
     @api.depends(
         "installation_ids.date_to",
@@ -173,11 +198,24 @@ class AmrMeter(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        vals_list = [self._drop_zero_address(vals) for vals in vals_list]
         meters = super().create(vals_list)
         meters._refresh_state()
         return meters
 
+    @api.model
+    def _drop_zero_address(self, vals):
+        """A meter that is vended by card only has address 000000000000: none.
+
+        Remote prepaid manual 4.2.1.
+        """
+        address = vals.get("address")
+        if address and not address.strip("0"):
+            return {**vals, "address": False}
+        return vals
+
     def write(self, vals):
+        vals = self._drop_zero_address(vals)
         result = super().write(vals)
         if {"active", "relay_state", "comm_fault_since", "latest_at"} & vals.keys():
             self._refresh_state()

@@ -24,6 +24,16 @@ class AmrMeterModel(models.Model):
         help="Regular expression that a whole address must match, such as "
         "10[0-9]{10} for twelve digits beginning with 10.",
     )
+    number_rule = fields.Char(
+        "Number pattern",
+        help="Regular expression that a whole meter number must match, such as "
+        "[0-9]{8} for eight digits; empty: any number.",
+    )
+    unique_tail = fields.Integer(
+        "Unique last digits",
+        help="So many last digits of a number must be unique among all meters in use: "
+        "8 for meters that are vended by card (IC-card manual 3); 0: no such rule.",
+    )
     digits = fields.Integer(
         "Integer digits",
         default=6,
@@ -48,6 +58,9 @@ class AmrMeterModel(models.Model):
         "CHECK (digits BETWEEN 1 AND 12 AND decimals BETWEEN 0 AND 3)",
         "A register has 1 to 12 integer digits and 0 to 3 decimals.",
     )
+    _tail_positive = models.Constraint(
+        "CHECK (unique_tail >= 0)", "The number of last digits may not be negative."
+    )
 
     def _compute_meter_count(self):
         counts = dict(
@@ -58,17 +71,20 @@ class AmrMeterModel(models.Model):
         for model in self:
             model.meter_count = counts.get(model, 0)
 
-    @api.constrains("address_rule")
-    def _check_address_rule(self):
+    @api.constrains("address_rule", "number_rule")
+    def _check_patterns(self):
         for model in self:
-            try:
-                re.compile(model.address_rule)
-            except re.error as error:
-                raise ValidationError(
-                    self.env._(
-                        "Address pattern “%(rule)s” is not a valid regular "
-                        "expression: %(error)s",
-                        rule=model.address_rule,
-                        error=error,
-                    )
-                ) from error
+            for rule in filter(None, (model.address_rule, model.number_rule)):
+                model._check_pattern(rule)
+
+    def _check_pattern(self, rule):
+        try:
+            re.compile(rule)
+        except re.error as error:
+            raise ValidationError(
+                self.env._(
+                    "Pattern “%(rule)s” is not a valid regular expression: %(error)s",
+                    rule=rule,
+                    error=error,
+                )
+            ) from error
