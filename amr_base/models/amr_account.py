@@ -1,7 +1,8 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 
 PERSONAL_DATA = "amr_base.group_clerk"
+CONTACT = ("name", "phone", "email", "street", "zip")
 
 
 class AmrAccount(models.Model):
@@ -24,7 +25,9 @@ class AmrAccount(models.Model):
     partner_id = fields.Many2one(
         "res.partner", "Customer", required=True, tracking=True, index=True
     )
-    name = fields.Char(related="partner_id.name", string="Customer name")
+    name = fields.Char(
+        related="partner_id.name", readonly=False, string="Customer name"
+    )
     phone = fields.Char(related="partner_id.phone", readonly=False)
     email = fields.Char(related="partner_id.email", readonly=False)
     street = fields.Char(
@@ -105,11 +108,46 @@ class AmrAccount(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        contacts = []
         for vals in vals_list:
+            contact = {key: vals.pop(key) for key in CONTACT if key in vals}
+            contacts.append({key: text for key, text in contact.items() if text})
             number = vals.get("number")
             if not number or number == self.env._("New"):
                 vals["number"] = self.env["ir.sequence"].next_by_code("amr.account")
-        return super().create(vals_list)
+        accounts = super().create(vals_list)
+        for account, contact in zip(accounts, contacts, strict=True):
+            account._write_contact(contact)
+        return accounts
+
+    def _write_contact(self, values):
+        """Correct the contact data of these accounts' customers.
+
+        The front desk keeps the data of its customers, and of nobody else: not of
+        people who work here, nor of customers it does not see.
+
+        :raises AccessError: such a contact is among them
+        """
+        if not values:
+            return
+        if self.env.su or self.env["res.partner"].has_access("write"):
+            self.partner_id.write(values)
+            return
+        self.check_access("write")
+        partners = self.partner_id.sudo()
+        accounts = self.sudo().search([("partner_id", "in", partners.ids)])
+        hidden = accounts.with_env(self.env) - accounts.with_env(
+            self.env
+        )._filtered_access("write")
+        if hidden or partners.user_ids.filtered(lambda user: not user.share):
+            raise AccessError(
+                self.env._(
+                    "%s is known to others too: ask the system administrator to change "
+                    "the contact.",
+                    partners[:1].display_name,
+                )
+            )
+        partners.write(values)
 
     def _get_closing_obstacles(self):
         """Return sentences that say why this account cannot be closed (hook)."""
@@ -119,7 +157,10 @@ class AmrAccount(models.Model):
     def write(self, vals):
         if vals.get("state") == "closed":
             self.filtered(lambda a: a.state != "closed")._check_closing()
+        contact = {key: vals[key] for key in CONTACT if key in vals}
+        vals = {key: value for key, value in vals.items() if key not in contact}
         result = super().write(vals)
+        self._write_contact(contact)
         if "community_id" in vals and not self.env.su:
             self.check_access("write")  # nobody moves accounts out of his scope
         return result

@@ -7,15 +7,15 @@ class AmrMeteringPoint(models.Model):
 
     _inherit = "amr.metering.point"
 
-    account_number = fields.Char(related="account_id.number")
-    partner_id = fields.Many2one(related="account_id.partner_id", string="Owner")
+    account_number = fields.Char("Customer no.", compute="_compute_customer")
+    partner_id = fields.Many2one("res.partner", "Owner", compute="_compute_customer")
+    tariff_id = fields.Many2one("amr.tariff", compute="_compute_customer")
     meter_address = fields.Char(related="meter_id.address")
     meter_state = fields.Selection(related="meter_id.state", string="Meter state")
     line_id = fields.Many2one(related="meter_id.line_id")
     latest_at = fields.Datetime(related="meter_id.latest_at")
     latest_index = fields.Float(related="meter_id.latest_index", aggregator=None)
     uom_name = fields.Char(related="utility_id.uom_name")
-    tariff_id = fields.Many2one(related="agreement_id.tariff_id")
     installed_at = fields.Datetime("Installed", compute="_compute_period")
     previous_index = fields.Float(
         digits="AMR Index",
@@ -31,6 +31,12 @@ class AmrMeteringPoint(models.Model):
         help="From the previous to the latest index, times the factor. Negative: the "
         "index fell, look into it.",
     )
+
+    def _compute_customer(self):
+        for point in self:
+            point.account_number = point.account_id.number
+            point.partner_id = point.account_id.partner_id
+            point.tariff_id = point.agreement_id.tariff_id
 
     def _compute_period(self):
         self.env["amr.meter"].flush_model()

@@ -1,6 +1,7 @@
 from . import (
     test_agreement,
     test_alarm,
+    test_archive,
     test_changes,
     test_excel_import,
     test_ingest,

@@ -41,9 +41,7 @@ class AmrMeterAttach(models.TransientModel):
         self.ensure_one()
         values = self._get_values()
         if not values:
-            raise UserError(
-                self.env._("Choose what the meters are to be attached to.")
-            )
+            raise UserError(self.env._("Choose what the meters are to be attached to."))
         if len(self.meter_ids.community_id) > 1:
             raise UserError(
                 self.env._(
