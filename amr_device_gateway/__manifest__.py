@@ -14,6 +14,8 @@
         "data/queue_job.xml",
         "data/ir_config_parameter.xml",
         "data/ir_cron.xml",
+        "data/auditlog_rule.xml",
+        "wizards/amr_meter_attach_views.xml",
         "views/amr_link_views.xml",
         "views/amr_command_views.xml",
         "views/amr_headend_event_views.xml",

@@ -16,6 +16,7 @@
         "data/ir_sequence.xml",
         "data/ir_cron_alarm.xml",
         "data/amr_alarm_limit.xml",
+        "data/auditlog_rule.xml",
         "wizards/amr_meter_attach_views.xml",
         "wizards/amr_meter_replace_views.xml",
         "wizards/amr_occupancy_change_views.xml",

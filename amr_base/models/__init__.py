@@ -15,3 +15,7 @@ from . import amr_tariff_version
 from . import amr_tariff_line
 from . import amr_tariff_surcharge
 from . import res_users
+from . import auditlog_log
+from . import auditlog_log_line
+from . import auditlog_rule
+from . import amr_log_purge

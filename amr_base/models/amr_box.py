@@ -30,7 +30,6 @@ class AmrBox(models.Model):
     )
     line_id = fields.Many2one(
         "amr.line",
-        "Line",
         index="btree_not_null",
         ondelete="restrict",
         domain="[('building_id', '=', building_id)]",

@@ -3,7 +3,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..headend.protocols.base import ProtocolError
 
-SWITCHING_GROUP = "amr_base.group_community_admin"
+SWITCHING_GROUP = "amr_base.group_switch"
 
 
 class AmrMeter(models.Model):

@@ -67,7 +67,6 @@ class AmrMeter(models.Model):
     )
     line_id = fields.Many2one(
         "amr.line",
-        "Line",
         compute="_compute_line_id",
         store=True,
         readonly=False,

@@ -14,7 +14,7 @@ class AmrMeterAttach(models.TransientModel):
         "amr.box", "Meter box", domain="[('community_id', '=', community_id)]"
     )
     line_id = fields.Many2one(
-        "amr.line", "Line", domain="[('community_id', '=', community_id)]"
+        "amr.line", domain="[('community_id', '=', community_id)]"
     )
 
     @api.model
