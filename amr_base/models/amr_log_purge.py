@@ -25,13 +25,9 @@ class AmrLogPurge(models.Model):
         domain="[('model', '=like', 'amr.%')]",
         help="Empty: of every kind.",
     )
-    user_id = fields.Many2one(
-        "res.users", "Done by", help="Empty: by whoever it was."
-    )
+    user_id = fields.Many2one("res.users", "Done by", help="Empty: by whoever it was.")
     reason = fields.Char(required=True)
-    matching_count = fields.Integer(
-        "Entries found", compute="_compute_matching_count"
-    )
+    matching_count = fields.Integer("Entries found", compute="_compute_matching_count")
     state = fields.Selection(
         [("draft", "Preview"), ("done", "Purged")], default="draft", readonly=True
     )

@@ -66,12 +66,8 @@ class AuditlogRule(models.Model):
             "model_id": self.pool._auditlog_model_cache[records._name],
             "method": "create",
             "user_id": self.env.uid,
-            "http_request_id": self.env[
-                "auditlog.http.request"
-            ].current_http_request(),
-            "http_session_id": self.env[
-                "auditlog.http.session"
-            ].current_http_session(),
+            "http_request_id": self.env["auditlog.http.request"].current_http_request(),
+            "http_session_id": self.env["auditlog.http.session"].current_http_session(),
             "log_type": "fast",
         }
         self.env["auditlog.log"].create(

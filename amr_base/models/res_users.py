@@ -61,9 +61,7 @@ class ResUsers(models.Model):
         compute_sudo=True,
         help="ALL, or codes of districts and communities.",
     )
-    amr_rights = fields.Char(
-        "Rights", compute="_compute_amr_rights", compute_sudo=True
-    )
+    amr_rights = fields.Char("Rights", compute="_compute_amr_rights", compute_sudo=True)
 
     @api.depends(
         "amr_scope_all",
@@ -134,9 +132,7 @@ class ResUsers(models.Model):
         return {
             "amr_scope_all": everything,
             "amr_district_ids": [fields.Command.set([one.id for one in districts])],
-            "amr_community_ids": [
-                fields.Command.set([one.id for one in communities])
-            ],
+            "amr_community_ids": [fields.Command.set([one.id for one in communities])],
         }
 
     def _check_one_place(self, code, found):

@@ -1,5 +1,13 @@
+from unittest.mock import patch
+
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user
+
+from odoo.addons.base.models import res_users as base_users
+
+ROLES = ("reader", "clerk", "community_admin", "manager")
+OPERATIONS = {"r": "read", "w": "write", "c": "create", "d": "unlink"}
 
 
 class AmrCommon(TransactionCase):
@@ -8,6 +16,8 @@ class AmrCommon(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        # hashing the passwords of operators is most of a test's time otherwise
+        cls.startClassPatcher(patch.object(base_users, "MIN_ROUNDS", 1000))
         cls.env = cls.env(
             context=dict(cls.env.context, tracking_disable=True, no_reset_password=True)
         )
@@ -70,3 +80,70 @@ class AmrCommon(TransactionCase):
             groups=group,
             amr_community_ids=[fields.Command.set((communities or cls.community).ids)],
         )
+
+
+class AccessWalk:
+    """Walks every model of one addon × every role.
+
+    ``expected`` has a row for each model: what reader, front desk, community
+    administrator and system administrator may do (r, w, c, d; “-” nothing). ``open``
+    names models that belong to no community. ``_get_foreign_records`` gives a record
+    of the other community for each of the rest.
+    """
+
+    addon = None
+    expected = {}
+    open = frozenset()
+
+    def _get_foreign_records(self):
+        """Return one record (or more) of another community for each scoped model."""
+        raise NotImplementedError
+
+    def _operators(self):
+        return {
+            role: self._operator(f"walk_{role}", f"amr_base.group_{role}")
+            for role in ROLES
+        }
+
+    def _get_models(self):
+        return {
+            name
+            for name, model in self.env.registry.items()
+            if model._original_module == self.addon and not model._abstract
+        }
+
+    def test_every_model_is_in_the_table_of_rights(self):
+        self.assertEqual(self._get_models(), set(self.expected))
+
+    def test_every_role_has_its_rights_and_no_more(self):
+        operators = self._operators()
+        for name, row in self.expected.items():
+            for role, rights in zip(ROLES, row.split(), strict=True):
+                model = self.env[name].with_user(operators[role])
+                found = "".join(
+                    letter
+                    for letter, operation in OPERATIONS.items()
+                    if model.has_access(operation)
+                )
+                self.assertEqual(found or "-", rights, f"{role} on {name}")
+
+    def test_another_community_stays_hidden(self):
+        operators = self._operators()
+        del operators["manager"]
+        foreign = {records._name: records for records in self._get_foreign_records()}
+        scoped = {
+            name
+            for name in self.expected
+            if name not in self.open and not self.env[name]._transient
+        }
+        self.assertEqual(set(foreign), scoped, "one foreign record for each model")
+        for name, records in foreign.items():
+            self.assertTrue(records.sudo().exists(), name)
+            for role, user in operators.items():
+                mine = records.with_user(user)
+                if mine.browse().has_access("read"):
+                    found = mine.search([("id", "in", records.ids)])
+                    self.assertFalse(found, f"{role} finds {name}")
+                for operation in OPERATIONS.values():
+                    with self.assertRaises(AccessError, msg=f"{role} on {name}"):
+                        mine.check_access(operation)

@@ -84,7 +84,9 @@ class AmrOperator(models.TransientModel):
             values.update(
                 name=user.name,
                 login=user.login,
-                group_ids=[fields.Command.set((user.group_ids & self._get_rights()).ids)],
+                group_ids=[
+                    fields.Command.set((user.group_ids & self._get_rights()).ids)
+                ],
                 scope_codes=user.amr_scope_codes,
                 building_ids=[fields.Command.set(user.amr_building_ids.ids)],
                 active=user.active,
@@ -95,7 +97,9 @@ class AmrOperator(models.TransientModel):
     def _onchange_role(self):
         if self.role:
             self.group_ids = [
-                fields.Command.set([self.env.ref(right).id for right in ROLES[self.role]])
+                fields.Command.set(
+                    [self.env.ref(right).id for right in ROLES[self.role]]
+                )
             ]
 
     def _check_may_change(self, user):
@@ -104,6 +108,8 @@ class AmrOperator(models.TransientModel):
             raise AccessError(
                 self.env._("Only a system administrator maintains operators.")
             )
+        if not user:
+            return
         user = user.sudo()
         beyond = user.share or user.has_group("base.group_erp_manager")
         foreign = not user.company_ids & self.env.user.company_ids
