@@ -11,6 +11,7 @@
         "security/amr_billing_groups.xml",
         "security/ir.model.access.csv",
         "security/amr_billing_security.xml",
+        "data/auditlog_rule.xml",
         "data/decimal_precision.xml",
         "data/queue_job.xml",
         "data/ir_cron.xml",
