@@ -8,7 +8,7 @@ from odoo.tools import SQL
 class AmrMeter(models.Model):
     """What the models of several vendors ask of a meter's number, and of its place."""
 
-    _inherit = "amr.meter"
+    _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
 
     @api.constrains("number", "model_id")
     def _check_number(self):

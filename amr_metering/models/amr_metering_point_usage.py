@@ -5,7 +5,7 @@ from odoo.tools import SQL
 class AmrMeteringPoint(models.Model):
     """What the list of rooms and meters shows beside each (KTAMR manual 3.2)."""
 
-    _inherit = "amr.metering.point"
+    _inherit = "amr.metering.point"  # pylint: disable=consider-merging-classes-inherited
 
     account_number = fields.Char("Customer no.", compute="_compute_customer")
     partner_id = fields.Many2one("res.partner", "Owner", compute="_compute_customer")
