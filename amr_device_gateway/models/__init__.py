@@ -6,5 +6,7 @@ from . import amr_command
 from . import amr_command_relay
 from . import amr_command_frame
 from . import amr_headend_event
+from . import amr_read_scope_mixin
+from . import amr_read_kpi
 from . import amr_read_task
 from . import amr_read_task_line

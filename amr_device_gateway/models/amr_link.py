@@ -196,7 +196,10 @@ class AmrLink(models.Model):
         meters = self.meter_ids.filtered("point_id")
         if not meters:
             raise UserError(self.env._("There is no installed meter on this link."))
-        return meters.action_read_now()
+        if len(self) > 1:
+            return meters.action_read_now()
+        task = self.env["amr.read.task"].create({"scope": "link", "link_id": self.id})
+        return task.action_start()
 
     def action_refresh_presence(self):
         """Ask the head-end which links are there right now."""

@@ -72,7 +72,9 @@ class AmrReadTask(models.Model):
             [("state", "=", "pending"), ("meter_id.link_id", "in", links.ids)]
         )
         lines._on_link_up()
-        tasks = lines.task_id.filtered(lambda task: task.state == "running")
+        tasks = lines.task_id.filtered(
+            lambda task: task.state == "running" and not task.collect_at
+        )
         hasten(self.env, [task._identity_key() for task in tasks])
         for task in tasks:
             task._enqueue_remote()
@@ -80,7 +82,8 @@ class AmrReadTask(models.Model):
     @api.model
     def _cron_resume(self):
         """Scheduled: take up running tasks whose job was lost."""
-        for task in self.search([("state", "=", "running")]):
+        running = [("state", "=", "running"), ("collect_at", "=", False)]
+        for task in self.search(running):
             task._leave_unrouted()
             if task._get_remote_lines():
                 task._enqueue_remote(delay=task._seconds_to_next_try())
@@ -89,7 +92,7 @@ class AmrReadTask(models.Model):
         """Leave to people what lost its link meanwhile: no job would ask it again."""
         unrouted = self._get_unrouted_lines()
         if unrouted:
-            unrouted.sudo().write({"state": "manual"})
+            unrouted._leave_to_people()
             self._close_if_finished()
 
     # === Job === #
@@ -135,18 +138,19 @@ class AmrReadTask(models.Model):
     def _prepare_request(self, meter):
         """Return the :class:`MeterRequest` that reads one meter.
 
-        A protocol without daily freezes is read as it stands.
+        A protocol without daily freezes is read as it stands. The end of a month is
+        the freeze of that midnight: it carries its time, a settlement record does not.
 
         :raises ProtocolError: no frame can be made for this meter
         """
         protocol = meter.model_id._get_protocol()
         address = meter._get_remote_address()
         kind, read_at, frames, frozen_on = "spot", None, None, None
-        if self.kind == "daily" and self.freeze_date:
+        if self.kind != "spot" and self.freeze_date:
             days_back = self._get_days_back(meter)
             try:
                 frames = protocol.read_daily(address, days_back)
-                kind, frozen_on = "daily", self.freeze_date
+                kind, frozen_on = self.kind, self.freeze_date
                 read_at = meter.community_id._local_midnight(self.freeze_date)
             except Unsupported:
                 frames = None

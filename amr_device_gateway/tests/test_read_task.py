@@ -288,3 +288,69 @@ class TestReadTask(GatewayCommon):
         self.link.action_read_meters()
         self.run_jobs()
         self.assertEqual(self.second.latest_index, 101)
+
+    def test_the_scope_of_a_link_is_what_is_behind_it(self):
+        """KTAMR manual 4.2.3: all meters of a concentrator, and none but them."""
+        self._remote_meter("990000000009", link=self.other_link)
+        self.link.action_read_meters()
+        task = self.env["amr.read.task"].search([], limit=1)
+        self.assertRecordValues(
+            task,
+            [
+                {
+                    "scope": "link",
+                    "link_id": self.link.id,
+                    "community_id": self.community.id,
+                }
+            ],
+        )
+        self.assertEqual(task.line_ids.meter_id, self.meter | self.second | self.water)
+        plan = self.env["amr.read.plan"].create(
+            {"name": "Link", "scope": "link", "link_id": self.link.id, "kind": "spot"}
+        )
+        self.assertEqual(plan._run().line_ids.meter_id, task.line_ids.meter_id)
+
+    def test_success_is_told_by_link(self):
+        self.devices[self.second].state.silent = True
+        task = self._task(reread_times=0)
+        for _try in range(3):
+            self.run_jobs()
+        groups = self.env["amr.read.kpi"].formatted_read_group(
+            [("task_id", "=", task.id)],
+            ["link_id"],
+            ["success_rate:avg", "accounted_rate:avg", "missing:sum"],
+        )
+        self.assertEqual(groups[0]["link_id"][0], self.link.id)
+        self.assertAlmostEqual(groups[0]["success_rate:avg"], 200 / 3)
+        self.assertEqual(groups[0]["accounted_rate:avg"], 100)
+        self.assertEqual(groups[0]["missing:sum"], 1)
+
+    def test_nothing_is_collected_while_devices_refresh(self):
+        with patch.object(
+            type(self.env["amr.read.task"]), "_request_refresh", lambda _self: True
+        ):
+            task = self._task(refresh_first=True)
+        self.env["amr.read.task"]._cron_resume()
+        self.env["amr.read.task"]._resume(self.link)
+        self.run_jobs()
+        self.assertEqual(task.pending_count, 3)
+        task.collect_at = False
+        self.env["amr.read.task"]._cron_resume()
+        self.run_jobs()
+        self.assertEqual(task.done_count, 3)
+
+    def test_a_month_end_is_read_from_the_freeze_of_its_midnight(self):
+        first = self.community._local_date(fields.Datetime.now()).replace(day=1)
+        self.devices[self.meter].state.freezes = {first.isoformat(): "90"}
+        task = self._task(kind="monthly", freeze_date=first)
+        self.run_jobs()
+        self.assertRecordValues(
+            self._line(task, self.meter).reading_id,
+            [
+                {
+                    "kind": "monthly",
+                    "index": 90,
+                    "read_at": self.community._local_midnight(first),
+                }
+            ],
+        )

@@ -8,8 +8,14 @@ from . import amr_agreement
 from . import amr_reading
 from . import amr_reading_ingest
 from . import amr_exception
+from . import amr_read_scope_mixin
+from . import amr_read_plan
 from . import amr_read_task
+from . import amr_read_task_result
 from . import amr_read_task_line
+from . import amr_read_task_line_entry
+from . import amr_metering_point_route
+from . import amr_read_kpi
 from . import amr_account
 from . import amr_box
 from . import amr_building

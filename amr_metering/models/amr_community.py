@@ -6,6 +6,7 @@ class AmrCommunity(models.Model):
 
     meter_count = fields.Integer(compute="_compute_meter_counts")
     open_exception_count = fields.Integer(compute="_compute_meter_counts")
+    read_plan_count = fields.Integer(compute="_compute_meter_counts")
 
     def _compute_meter_counts(self):
         domain = [("community_id", "in", self.ids)]
@@ -17,7 +18,11 @@ class AmrCommunity(models.Model):
                 [*domain, ("state", "=", "open")], ["community_id"], ["__count"]
             )
         )
+        plans = dict(
+            self.env["amr.read.plan"]._read_group(domain, ["community_id"], ["__count"])
+        )
         for community in self:
+            community.read_plan_count = plans.get(community, 0)
             community.meter_count = meters.get(community, 0)
             community.open_exception_count = exceptions.get(community, 0)
 
@@ -37,6 +42,19 @@ class AmrCommunity(models.Model):
             {"scope": "community", "community_id": self.id}
         )
         return task.action_start()
+
+    def action_open_read_plans(self):
+        """Show the community's read plans; a first one is suggested."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "amr_metering.amr_read_plan_action"
+        )
+        suggested = self.env["amr.read.plan"]._suggest(self)
+        action["context"] = {
+            f"default_{name}": value for name, value in suggested.items()
+        }
+        action["domain"] = [("community_id", "=", self.id)]
+        return action
 
     def action_open_meters(self):
         return self._open_related("amr.meter", self.env._("Meters"))

@@ -1,8 +1,47 @@
+from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
+
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-MAX_TRIES = 3
+DAYS_KEPT = 31  # daily freezes a meter is asked for (DL/T 645-2007 keeps 62)
+MONTHS_KEPT = 12
+
+# What a line says of place and customer is how it was when the task began. The usable
+# reading before the moment that is read, else the opening index, is the previous one.
+LINES_SQL = """
+    INSERT INTO amr_read_task_line (
+        task_id, meter_id, point_id, room_id, building_id, community_id, company_id,
+        account_id, previous_index, previous_at, state, tries, rereads, by_hand,
+        create_uid, create_date, write_uid, write_date)
+    SELECT %(task)s, m.id, m.point_id, m.room_id, m.building_id, m.community_id,
+           m.company_id, g.account_id, COALESCE(p.index, i.start_index, 0),
+           COALESCE(p.read_at, i.date_from), 'pending', 0, 0, false,
+           %(uid)s, %(now)s, %(uid)s, %(now)s
+      FROM amr_meter m
+      LEFT JOIN amr_community c ON c.id = m.community_id
+      LEFT JOIN amr_building b ON b.id = m.building_id
+      LEFT JOIN amr_room o ON o.id = m.room_id
+      LEFT JOIN LATERAL (
+          SELECT account_id FROM amr_agreement
+           WHERE point_id = m.point_id AND date_from <= %(now)s
+             AND (date_to IS NULL OR date_to > %(now)s) LIMIT 1) g ON true
+      LEFT JOIN LATERAL (
+          SELECT index, read_at FROM amr_reading
+           WHERE meter_id = m.id AND register = 'total' AND quality <> 'suspect'
+             AND superseded_by_id IS NULL
+             AND read_at < COALESCE(
+                 %(freeze)s::date::timestamp AT TIME ZONE c.tz AT TIME ZONE 'UTC',
+                 %(now)s)
+           ORDER BY read_at DESC, id DESC LIMIT 1) p ON true
+      LEFT JOIN LATERAL (
+          SELECT start_index, date_from FROM amr_installation
+           WHERE meter_id = m.id ORDER BY date_from DESC LIMIT 1) i ON true
+     WHERE m.id = ANY(%(meters)s)
+     ORDER BY c.full_code, b.full_code, o.name, m.number
+"""
 
 
 class AmrReadTask(models.Model):
@@ -13,10 +52,21 @@ class AmrReadTask(models.Model):
     """
 
     _name = "amr.read.task"
-    _inherit = "amr.evidence.mixin"
+    _inherit = ["amr.evidence.mixin", "amr.read.scope.mixin"]
     _description = "Read task"
     _order = "id desc"
-    _evidence = frozenset({"state", "started_at", "finished_at", "user_id"})
+    _evidence = frozenset(
+        {
+            "state",
+            "started_at",
+            "finished_at",
+            "user_id",
+            "plan_id",
+            "collect_at",
+            "reread_count",
+            "next_reread_at",
+        }
+    )
 
     name = fields.Char(
         required=True,
@@ -24,36 +74,10 @@ class AmrReadTask(models.Model):
         readonly=True,
         default=lambda self: self.env._("New"),
     )
-    scope = fields.Selection(
-        [
-            ("community", "Community"),
-            ("building", "Building"),
-            ("meters", "Selected meters"),
-        ],
-        required=True,
-        default="community",
-    )
-    community_id = fields.Many2one(
-        "amr.community",
-        compute="_compute_community_id",
-        store=True,
-        readonly=False,
-        index=True,
-    )
-    building_id = fields.Many2one("amr.building")
-    meter_ids = fields.Many2many("amr.meter", string="Meters")
-    company_id = fields.Many2one(
-        "res.company", required=True, default=lambda self: self.env.company
-    )
-    kind = fields.Selection(
-        [("spot", "Now"), ("daily", "Daily freeze")],
-        "Reading",
-        required=True,
-        default="spot",
-    )
     freeze_date = fields.Date(
         default=fields.Date.context_today,
-        help="The index at 00:00 of this day is read from the meters' frozen data.",
+        help="The index at 00:00 of this day is read from the meters' frozen data. The "
+        "end of a month is 00:00 of the first of the next one.",
     )
     state = fields.Selection(
         [("draft", "Draft"), ("running", "Running"), ("done", "Done")],
@@ -69,8 +93,24 @@ class AmrReadTask(models.Model):
         readonly=True,
         copy=False,
     )
-    started_at = fields.Datetime(readonly=True, copy=False)
+    plan_id = fields.Many2one(
+        "amr.read.plan",
+        "Read plan",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    started_at = fields.Datetime(readonly=True, copy=False, index=True)
     finished_at = fields.Datetime(readonly=True, copy=False)
+    collect_at = fields.Datetime(
+        "Collected from",
+        readonly=True,
+        copy=False,
+        help="The devices are refreshing their own data until then.",
+    )
+    reread_count = fields.Integer("Rounds made again", readonly=True, copy=False)
+    next_reread_at = fields.Datetime("Next round", readonly=True, copy=False)
     line_ids = fields.One2many("amr.read.task.line", "task_id", copy=False)
     total_count = fields.Integer("Meters to read", compute="_compute_counts")
     done_count = fields.Integer("Meters read", compute="_compute_counts")
@@ -79,14 +119,10 @@ class AmrReadTask(models.Model):
     manual_count = fields.Integer("To be read by hand", compute="_compute_counts")
     progress = fields.Float("Progress (%)", compute="_compute_counts", digits=(5, 1))
 
-    @api.depends("scope", "building_id", "meter_ids")
-    def _compute_community_id(self):
-        for task in self:
-            if task.scope == "building":
-                task.community_id = task.building_id.community_id
-            elif task.scope == "meters":
-                communities = task.meter_ids.community_id
-                task.community_id = communities if len(communities) == 1 else False
+    _one_run = models.UniqueIndex(
+        "(plan_id) WHERE state = 'running' AND plan_id IS NOT NULL",
+        "The last run of this read plan is not finished yet.",
+    )
 
     @api.depends("line_ids.state")
     def _compute_counts(self):
@@ -111,6 +147,11 @@ class AmrReadTask(models.Model):
                 100.0 * finished / task.total_count if task.total_count else 0.0
             )
 
+    @api.onchange("kind")
+    def _onchange_kind(self):
+        today = fields.Date.context_today(self)
+        self.freeze_date = today.replace(day=1) if self.kind == "monthly" else today
+
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
@@ -118,20 +159,14 @@ class AmrReadTask(models.Model):
                 vals["name"] = self.env["ir.sequence"].next_by_code("amr.read.task")
         return super().create(vals_list)
 
-    def _get_meters_domain(self):
-        """Return the domain of the meters in this task's scope."""
-        self.ensure_one()
-        if self.scope == "meters":
-            return [("id", "in", self.meter_ids.ids)]
-        domain = [("point_id", "!=", False)]
-        if self.scope == "building":
-            return [*domain, ("building_id", "=", self.building_id.id)]
-        return [*domain, ("community_id", "=", self.community_id.id)]
+    # === Start === #
 
     def action_start(self):
         for task in self:
+            task._lock()
             if task.state != "draft":
                 continue
+            task._check_freeze_date()
             meters = self.env["amr.meter"].search(task._get_meters_domain())
             if not meters:
                 raise UserError(
@@ -140,13 +175,85 @@ class AmrReadTask(models.Model):
                         "community or building, or select meters."
                     )
                 )
-            self.env["amr.read.task.line"].sudo().create(
-                [{"task_id": task.id, "meter_id": meter.id} for meter in meters]
-            )
+            task._create_lines(meters)
             task.sudo().write({"state": "running", "started_at": fields.Datetime.now()})
-            task._dispatch()
-            task._close_if_finished()
+            task._refresh_or_dispatch()
         return self._get_form_action() if len(self) == 1 else None
+
+    def _lock(self):
+        """Keep a second press of the button, or another browser, waiting."""
+        self.env.cr.execute(
+            SQL("SELECT 1 FROM amr_read_task WHERE id = %s FOR UPDATE", self.id)
+        )
+        self.invalidate_recordset(["state"])
+
+    def _check_freeze_date(self):
+        """Refuse a freeze that the meters cannot have, or have no longer.
+
+        :raises ValidationError: with what to choose instead
+        """
+        if self.kind == "spot":
+            return
+        moment = fields.Datetime.now()
+        today = (
+            self.community_id._local_date(moment)
+            if self.community_id
+            else fields.Date.context_today(self)
+        )
+        day = self.freeze_date
+        first = today - timedelta(days=DAYS_KEPT)
+        if self.kind == "monthly":
+            first = today.replace(day=1) - relativedelta(months=MONTHS_KEPT - 1)
+            if day and day.day != 1:
+                raise ValidationError(
+                    self.env._(
+                        "A month ends at 00:00 of the first of the next one: choose a "
+                        "first of the month."
+                    )
+                )
+        if not day or not first <= day <= today:
+            raise ValidationError(
+                self.env._(
+                    "Meters keep their frozen indexes from %(first)s to %(last)s; "
+                    "choose a day of these.",
+                    first=first,
+                    last=today,
+                )
+            )
+
+    def _create_lines(self, meters):
+        """Write down what is to be read, set-based: ten thousand in a second."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            LINES_SQL,
+            {
+                "task": self.id,
+                "meters": meters.ids,
+                "uid": self.env.uid,
+                "now": fields.Datetime.now(),
+                "freeze": self.freeze_date if self.kind != "spot" else None,
+            },
+        )
+        self.env["amr.read.task.line"].invalidate_model()
+        self.invalidate_recordset(["line_ids"])
+
+    def _refresh_or_dispatch(self):
+        """Let the devices refresh what they hold, if asked; collect at once if not."""
+        if self.refresh_first and self._request_refresh():
+            wait = self._get_parameter("amr.refresh_wait", 300)
+            moment = fields.Datetime.now() + timedelta(seconds=wait)
+            self.sudo().collect_at = moment
+            self.env.ref("amr_metering.ir_cron_read")._trigger(moment)
+            return
+        self._dispatch()
+        self._close_if_finished()
+
+    def _request_refresh(self):
+        """Ask the devices in this scope to poll their meters (hook of the routes).
+
+        :return: whether any device has anything to refresh
+        """
+        return False
 
     def _dispatch(self):
         """Hand the pending lines to their routes; those without one are left to people.
@@ -154,142 +261,31 @@ class AmrReadTask(models.Model):
         Overrides take the lines they can serve and call ``super`` afterwards.
         """
         self.ensure_one()
-        unrouted = self._get_unrouted_lines()
-        unrouted.sudo().write({"state": "manual"})
+        self._get_unrouted_lines()._leave_to_people()
 
     def _get_unrouted_lines(self):
         """Return the pending lines that no route serves (hook)."""
         return self.line_ids.filtered(lambda line: line.state == "pending")
 
-    def _record_readings(self, rows):
-        """Take readings of this task through the one door and tick their meters off.
-
-        :param list rows: as :meth:`amr.reading._ingest` takes them, with ``meter_id``
-        :return: the door's ``IngestResult``
-        """
-        self.ensure_one()
-        unread = self._lock_unread_meters(row["meter_id"] for row in rows)
-        rows = [row for row in rows if row["meter_id"] in unread]
-        result = self.env["amr.reading"]._ingest(rows)
-        meter_ids = list(unread)
-        if meter_ids:
-            self.env["amr.read.task.line"].flush_model()
-            self.env.cr.execute(
-                SQL(
-                    """
-                    UPDATE amr_read_task_line l
-                       SET state = 'done', error = NULL, reading_id = r.id,
-                           tries = l.tries + 1
-                      FROM (SELECT DISTINCT ON (meter_id) meter_id, id
-                              FROM amr_reading WHERE meter_id = ANY(%(meters)s)
-                             ORDER BY meter_id, (register = 'total') DESC, id DESC) r
-                     WHERE l.task_id = %(task)s AND r.meter_id = l.meter_id
-                       AND l.state <> 'done'
-                    """,
-                    meters=meter_ids,
-                    task=self.id,
-                )
-            )
-            self.env["amr.read.task.line"].invalidate_model()
-            self._resolve_missing(meter_ids)
-        self._close_if_finished()
-        self._notify_progress()
-        return result
-
-    def _lock_unread_meters(self, meter_ids):
-        """Return which of the meters this task has no reading of yet.
-
-        Their lines stay locked to the end of the transaction: two jobs that work on one
-        task at the same time bring one reading of a meter, not two.
-
-        :param meter_ids: ids of meters of this task
-        :rtype: set
-        """
-        self.env["amr.read.task.line"].flush_model()
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT meter_id FROM amr_read_task_line WHERE task_id = %s "
-                "AND meter_id = ANY(%s) AND state <> 'done' ORDER BY id FOR UPDATE",
-                self.id,
-                list(set(meter_ids)),
-            )
-        )
-        return {meter_id for (meter_id,) in rows}
-
-    def _resolve_missing(self, meter_ids):
-        """Close the open "missing" exceptions of meters that have answered."""
-        exceptions = (
-            self.env["amr.exception"]
-            .sudo()
-            .search(
-                [
-                    ("kind", "=", "missing"),
-                    ("state", "=", "open"),
-                    ("meter_id", "in", meter_ids),
-                ]
-            )
-        )
-        if exceptions:
-            exceptions.resolution = self.env._("The meter was read later.")
-            exceptions.action_resolve()
-
-    def _record_failures(self, errors):
-        """Count a failed try of meters; after the last one raise an exception (I10).
-
-        :param dict errors: ``{meter_id: sentence}``
-        """
-        self.ensure_one()
-        lines = (
-            self.env["amr.read.task.line"]
-            .sudo()
-            .search(
-                [
-                    ("task_id", "=", self.id),
-                    ("meter_id", "in", list(errors)),
-                    ("state", "=", "pending"),
-                ]
-            )
-        )
-        for line in lines:
-            line.write({"tries": line.tries + 1, "error": errors[line.meter_id.id]})
-        given_up = lines.filtered(lambda line: line.tries >= MAX_TRIES)
-        given_up._give_up()
-        self._close_if_finished()
-        self._notify_progress()
-
-    def _close_if_finished(self):
-        for task in self:
-            task.invalidate_recordset()
-            if task.state == "running" and not task.pending_count:
-                task.sudo().write(
-                    {"state": "done", "finished_at": fields.Datetime.now()}
-                )
-
-    def _notify_progress(self):
-        """Tell open screens of this task to show its new figures."""
-        for task in self:
-            task.user_id._bus_send(
-                "amr_read_task_progress", {"task_id": task.id, "state": task.state}
-            )
-
-    def _get_entry_time(self, meter):
-        """Return the time of an index typed in for this task (naive UTC)."""
-        self.ensure_one()
-        if self.kind == "daily":
-            return meter.community_id._local_midnight(self.freeze_date)
-        return fields.Datetime.now()
+    # === Actions === #
 
     def action_enter(self):
         """Open the lines that are left to people, ready for the keyboard."""
         self.ensure_one()
-        view = self.env.ref("amr_metering.amr_read_task_line_view_list_entry")
         return {
-            "type": "ir.actions.act_window",
+            "type": "ir.actions.client",
+            "tag": "amr_reading_entry",
             "name": self.env._("Enter readings"),
-            "res_model": "amr.read.task.line",
-            "views": [(view.id, "list")],
-            "domain": [("task_id", "=", self.id), ("state", "!=", "done")],
+            "params": {"task_id": self.id},
         }
+
+    def action_open_lines(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "amr_metering.amr_read_task_line_action"
+        )
+        action["domain"] = [("task_id", "=", self.id)]
+        return action
 
     def _get_form_action(self):
         self.ensure_one()
@@ -298,14 +294,4 @@ class AmrReadTask(models.Model):
             "res_model": "amr.read.task",
             "res_id": self.id,
             "view_mode": "form",
-        }
-
-    def action_open_lines(self):
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Results"),
-            "res_model": "amr.read.task.line",
-            "view_mode": "list",
-            "domain": [("task_id", "=", self.id)],
         }

@@ -1,11 +1,11 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
-
-from odoo.addons.amr_base.tools import dec
 
 
 class AmrReadTaskLine(models.Model):
-    """One meter of a read task and how it went."""
+    """One meter of a read task and how it went.
+
+    Where the meter was and whose it was is kept as it was when the task began.
+    """
 
     _name = "amr.read.task.line"
     _description = "Read task result"
@@ -16,12 +16,23 @@ class AmrReadTaskLine(models.Model):
         {
             "task_id",
             "meter_id",
+            "point_id",
+            "room_id",
+            "building_id",
             "community_id",
             "company_id",
+            "account_id",
             "state",
             "tries",
+            "rereads",
+            "by_hand",
             "error",
             "reading_id",
+            "index",
+            "read_at",
+            "previous_index",
+            "previous_at",
+            "usage",
         }
     )
 
@@ -31,13 +42,36 @@ class AmrReadTaskLine(models.Model):
     meter_id = fields.Many2one(
         "amr.meter", required=True, index=True, ondelete="restrict", readonly=True
     )
-    point_id = fields.Many2one(related="meter_id.point_id", string="Metering point")
-    room_id = fields.Many2one(related="meter_id.room_id", string="Room")
-    community_id = fields.Many2one(
-        related="meter_id.community_id", store=True, index=True
+    utility_id = fields.Many2one(related="meter_id.utility_id")
+    point_id = fields.Many2one(
+        "amr.metering.point",
+        "Metering point",
+        compute="_compute_place",
+        store=True,
+        precompute=True,
     )
+    room_id = fields.Many2one(
+        "amr.room", compute="_compute_place", store=True, precompute=True
+    )
+    building_id = fields.Many2one(
+        "amr.building", compute="_compute_place", store=True, precompute=True
+    )
+    community_id = fields.Many2one(
+        "amr.community",
+        compute="_compute_place",
+        store=True,
+        index=True,
+        precompute=True,
+    )
+    account_id = fields.Many2one(
+        "amr.account",
+        "Customer",
+        compute="_compute_place",
+        store=True,
+        precompute=True,
+    )
+    account_number = fields.Char(related="account_id.number", string="Customer number")
     company_id = fields.Many2one(related="task_id.company_id", store=True)
-    account_id = fields.Many2one(related="meter_id.account_id", string="Account")
     state = fields.Selection(
         [
             ("pending", "Waiting"),
@@ -50,83 +84,42 @@ class AmrReadTaskLine(models.Model):
         readonly=True,
         index=True,
     )
-    tries = fields.Integer(readonly=True)
-    error = fields.Char(readonly=True)
-    reading_id = fields.Many2one("amr.reading", readonly=True)
-    index = fields.Float(related="reading_id.index", string="Index", aggregator=None)
-    read_at = fields.Datetime(related="reading_id.read_at")
+    tries = fields.Integer(readonly=True, aggregator=None)
+    rereads = fields.Integer("Rounds again", readonly=True, aggregator=None)
+    by_hand = fields.Boolean(readonly=True, help="No device reads this meter.")
+    error = fields.Char("Why not", readonly=True)
+    reading_id = fields.Many2one("amr.reading", readonly=True, index="btree_not_null")
+    quality = fields.Selection(related="reading_id.quality")
+    index = fields.Float(digits="AMR Index", readonly=True, aggregator=None)
+    read_at = fields.Datetime("Read at", readonly=True)
     uom_name = fields.Char(related="meter_id.uom_name")
-    previous_index = fields.Float(
-        related="meter_id.latest_index", string="Previous index"
+    previous_index = fields.Float(digits="AMR Index", readonly=True, aggregator=None)
+    previous_at = fields.Datetime("Previous reading", readonly=True)
+    usage = fields.Float(
+        "Consumption",
+        digits="AMR Consumption",
+        readonly=True,
+        help="Index less the previous index, times the factor of the meter.",
     )
-    previous_at = fields.Datetime(
-        related="meter_id.latest_at", string="Previous reading"
-    )
-    entered_index = fields.Float(
-        "Index read by eye",
-        digits="AMR Index",
-        compute="_compute_entered_index",
-        inverse="_inverse_entered_index",
-        help="Type it in and go on to the next line; it is taken at once.",
-    )
-    entered_usage = fields.Float(
-        "Consumption", digits="AMR Consumption", compute="_compute_entered_usage"
-    )
-    hint = fields.Char(compute="_compute_entered_usage")
 
     _meter_once = models.Constraint(
         "UNIQUE (task_id, meter_id)", "A task reads a meter once."
     )
 
-    @api.depends("reading_id")
-    def _compute_entered_index(self):
+    @api.depends("meter_id")
+    def _compute_place(self):
         for line in self:
-            line.entered_index = line.reading_id.index
+            meter = line.meter_id
+            line.point_id = meter.point_id
+            line.room_id = meter.room_id
+            line.building_id = meter.building_id
+            line.community_id = meter.community_id
+            line.account_id = meter.account_id
 
-    def _inverse_entered_index(self):
-        for line in self.filtered("entered_index"):
-            line._enter(dec(line.entered_index))
-
-    def _enter(self, index):
-        """Take an index read by eye for this line (row 53, KTAMR manual 4.2.5).
-
-        :param Decimal index: what the register shows
-        """
-        self.ensure_one()
-        if self.state == "done":
-            raise UserError(
-                self.env._(
-                    "Meter %s was read already in this task.", self.meter_id.number
-                )
-            )
-        if self.task_id.state == "draft":
-            raise UserError(self.env._("Start the read task first."))
-        row = {
-            "meter_id": self.meter_id.id,
-            "read_at": self.task_id._get_entry_time(self.meter_id),
-            "kind": "daily" if self.task_id.kind == "daily" else "spot",
-            "source": "manual",
-            "index": index,
-        }
-        self.task_id.sudo()._record_readings([row])
-
-    @api.depends("entered_index", "previous_index")
-    def _compute_entered_usage(self):
-        for line in self:
-            done = line.state == "done"
-            index = 0 if done else dec(line.entered_index)
-            usage = (index - dec(line.previous_index)) * dec(line.meter_id.factor, 6)
-            line.entered_usage = usage if index else 0
-            line.hint = line._get_hint(usage) if index else False
-
-    def _get_hint(self, usage):
-        """Return what is odd about a consumption before it is taken, or False."""
-        if usage < 0:
-            return self.env._("Less than before: look again")
-        limit = self.meter_id.point_id.agreement_id.tariff_id.current_version_id
-        if limit.normal_max and usage > dec(limit.normal_max):
-            return self.env._("More than the normal use: look again")
-        return False
+    def _leave_to_people(self):
+        """Say that no route reads these meters: somebody has to go there."""
+        if self:
+            self.sudo().write({"state": "manual", "by_hand": True})
 
     def _give_up(self):
         """Mark the lines as missing and open an exception for each (promise I10)."""
@@ -136,14 +129,18 @@ class AmrReadTaskLine(models.Model):
             meter = line.meter_id.sudo()
             if not meter.comm_fault_since:
                 meter.comm_fault_since = now
-            self.env["amr.exception"]._raise_exception(
-                "missing",
+            line._raise_missing(
                 self.env._(
                     "Meter %(meter)s did not answer in %(tries)s tries: %(error)s",
                     meter=meter.number,
                     tries=line.tries,
                     error=line.error or "",
-                ),
-                meter=meter,
-                task=line.task_id,
+                )
             )
+
+    def _raise_missing(self, reason):
+        """Open the exception of a meter that could not be read."""
+        self.ensure_one()
+        self.env["amr.exception"]._raise_exception(
+            "missing", reason, meter=self.meter_id.sudo(), task=self.task_id
+        )

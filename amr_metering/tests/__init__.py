@@ -6,5 +6,8 @@ from . import (
     test_excel_import,
     test_ingest,
     test_meter,
+    test_read_entry,
+    test_read_kpi,
+    test_read_plan,
     test_read_task,
 )

@@ -1,4 +1,10 @@
-from odoo.exceptions import AccessError, UserError
+from datetime import datetime, timedelta
+from unittest.mock import patch
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
 
 from .common import MeteringCommon
@@ -63,33 +69,203 @@ class TestReadTask(MeteringCommon):
         self.assertEqual(self.meter.state, "normal")
         self.assertEqual(exception.state, "resolved")
 
-    def test_readings_are_typed_in_line_by_line(self):
-        reader = self._operator("amr_reader", "amr_base.group_reader")
-        self._ingest(self._row(100, "2026-01-02 00:00:00"))
-        self.tariff.version_ids.normal_max = 500
-        task = self.env["amr.read.task"].create(
-            {"scope": "community", "community_id": self.community.id}
-        )
-        task.action_start()
-        self.assertEqual(task.action_enter()["res_model"], "amr.read.task.line")
-        line = task.line_ids.with_user(reader)
-        draft = line.new(origin=line)
-        for index, usage, hint in ((90, -10, "Less"), (700, 600, "More")):
-            draft.entered_index = index
-            self.assertEqual(draft.entered_usage, usage)
-            self.assertIn(hint, draft.hint)
-        line.entered_index = 130.5
-        self.assertEqual((line.state, task.done_count), ("done", 1))
-        self.assertEqual(line.reading_id.source, "manual")
-        self.assertEqual(self.meter.latest_index, 130.5)
-        with self.assertRaisesRegex(UserError, "read already"):
-            line.entered_index = 131
-        with self.assertRaises(AccessError):
-            line.state = "missing"
-
     def test_a_reader_runs_tasks_in_his_scope(self):
         reader = self._operator("amr_reader", "amr_base.group_reader")
         action = self.community.with_user(reader).action_read()
         task = self.env["amr.read.task"].browse(action["res_id"])
         self.assertEqual(task.user_id, reader)
         self.assertEqual(task.total_count, 1)
+
+    def test_scopes_from_district_to_account(self):
+        """KTAMR manual 4.2.1 to 4.2.4: the same meters by other ways."""
+        _point, second = self._install("990000000002", self._room("0102"))
+        _point, other = self._install(
+            "990000000003", self._room("0101", self.other_building)
+        )
+        expected = {
+            ("district", "district_id", self.district): self.meter | second | other,
+            ("community", "community_id", self.community): self.meter | second,
+            ("building", "building_id", self.other_building): other,
+            ("account", "account_id", self.account): self.meter,
+        }
+        for (scope, field, record), meters in expected.items():
+            task = self.env["amr.read.task"].create(
+                {"scope": scope, field: record.id, "utility_id": self.electricity.id}
+            )
+            task.action_start()
+            self.assertEqual(task.line_ids.meter_id, meters, scope)
+            expected_place = record if scope == "community" else meters.community_id
+            if len(expected_place) == 1:
+                self.assertEqual(task.community_id, expected_place)
+        water = self.env["amr.read.task"].create(
+            {
+                "scope": "district",
+                "district_id": self.district.id,
+                "utility_id": self.cold_water.id,
+            }
+        )
+        with self.assertRaisesRegex(UserError, "no installed meter"):
+            water.action_start()
+
+    def test_a_reader_reads_only_what_he_may_see(self):
+        _point, other = self._install(
+            "990000000003", self._room("0101", self.other_building)
+        )
+        reader = self._operator("amr_reader", "amr_base.group_reader")
+        tasks = self.env["amr.read.task"].with_user(reader)
+        task = tasks.create({"scope": "district", "district_id": self.district.id})
+        task.action_start()
+        self.assertEqual(task.sudo().line_ids.meter_id, self.meter)
+        with self.assertRaises(AccessError):
+            tasks.create(
+                {"scope": "meters", "meter_ids": [fields.Command.set(other.ids)]}
+            )
+        with self.assertRaises(AccessError):
+            tasks.create({"scope": "building", "building_id": self.other_building.id})
+        stranger = self._operator(
+            "amr_stranger", "amr_base.group_reader", self.other_community
+        )
+        self.assertFalse(
+            task.line_ids.with_user(stranger).exists()._filtered_access("read")
+        )
+
+    def test_only_freezes_that_meters_keep_are_asked_for(self):
+        """Row 46: the last 31 midnights, the last 12 ends of a month."""
+        today = self.community._local_date(fields.Datetime.now())
+        month = today.replace(day=1)
+        refused = (
+            ("daily", today + timedelta(days=1)),
+            ("daily", today - timedelta(days=32)),
+            ("monthly", month - relativedelta(months=12)),
+            ("monthly", month.replace(day=2)),
+            ("monthly", month + relativedelta(months=1)),
+        )
+        for kind, day in refused:
+            task = self._draft(kind=kind, freeze_date=day)
+            with self.assertRaises(ValidationError, msg=(kind, day)):
+                task.action_start()
+        for kind, day in (
+            ("daily", today),
+            ("daily", today - timedelta(days=31)),
+            ("monthly", month - relativedelta(months=11)),
+        ):
+            self._draft(kind=kind, freeze_date=day).action_start()
+
+    def _draft(self, **vals):
+        return self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.community.id, **vals}
+        )
+
+    def test_the_result_list_tells_customer_place_index_time_and_use(self):
+        """Row 49 with GV8: from 44 to 115 is 71; the list keeps what was then."""
+        self._ingest(self._row(44, "2026-01-01 00:00:00"))
+        task = self._draft()
+        task.action_start()
+        task._record_readings([self._row(115, "2026-01-02 00:00:00")])
+        self.assertRecordValues(
+            task.line_ids,
+            [
+                {
+                    "account_number": self.account.number,
+                    "account_id": self.account.id,
+                    "meter_id": self.meter.id,
+                    "community_id": self.community.id,
+                    "building_id": self.building.id,
+                    "room_id": self.room.id,
+                    "previous_index": 44,
+                    "index": 115,
+                    "usage": 71,
+                    "read_at": datetime(2026, 1, 2),
+                    "state": "done",
+                }
+            ],
+        )
+        groups = self.env["amr.read.task.line"].formatted_read_group(
+            [("task_id", "=", task.id)], ["building_id"], ["usage:sum", "__count"]
+        )
+        self.assertEqual((groups[0]["usage:sum"], groups[0]["__count"]), (71, 1))
+        self.agreement.date_to = "2026-01-03 00:00:00"
+        self.assertEqual(task.line_ids.account_id, self.account)
+
+    def test_the_previous_index_of_a_freeze_is_from_before_it(self):
+        today = self.community._local_date(fields.Datetime.now())
+        midnight = self.community._local_midnight(today)
+        self._ingest(
+            self._row(10, str(midnight - timedelta(hours=5))),
+            self._row(13, str(midnight + timedelta(seconds=1))),
+        )
+        task = self._draft(kind="daily", freeze_date=today)
+        task.action_start()
+        self.assertEqual(task.line_ids.previous_index, 10)
+
+    def test_the_line_is_ticked_off_by_the_reading_that_was_brought(self):
+        """Not by the newest one: another task may have read the meter meanwhile."""
+        task = self._task()
+        self._ingest(self._row(9, "2026-01-05 00:00:00"))
+        task._record_readings([self._row(7, "2026-01-02 00:00:00")])
+        self.assertEqual(task.line_ids.index, 7)
+
+    def test_the_missed_are_read_again_by_themselves(self):
+        """Row 48: two more rounds, some minutes apart; then no more."""
+        task = self._task(reread_times=2, reread_delay=0)
+        for rounds in range(3):
+            self.assertEqual((task.state, task.reread_count), ("running", rounds))
+            for _try in range(3):
+                task._record_failures({self.meter.id: "no answer"})
+            self.assertEqual((task.state, task.missing_count), ("done", 1))
+            with patch.object(
+                type(task), "_get_unrouted_lines", lambda t: t.line_ids[:0]
+            ):
+                self._run_cron()
+        self.assertEqual((task.state, task.reread_count), ("done", 2))
+        self.assertFalse(task.next_reread_at)
+        self.assertEqual(task.line_ids.rereads, 2)
+        open_exceptions = self.env["amr.exception"].search(
+            [("meter_id", "=", self.meter.id), ("state", "=", "open")]
+        )
+        self.assertEqual(len(open_exceptions), 1)
+        with patch.object(type(task), "_get_unrouted_lines", lambda t: t.line_ids[:0]):
+            task.action_reread()
+        task._record_readings([self._row(7, "2026-01-02 00:00:00")])
+        self.assertEqual((task.state, open_exceptions.state), ("done", "resolved"))
+        with self.assertRaisesRegex(UserError, "no missed meter"):
+            task.action_reread()
+
+    def test_devices_refresh_before_they_are_collected_from(self):
+        """KTAMR manual 4.5: refresh, wait five minutes, collect."""
+        task = self._draft(refresh_first=True)
+        with patch.object(type(task), "_request_refresh", lambda _self: True):
+            task.action_start()
+        self.assertEqual((task.state, task.pending_count), ("running", 1))
+        wait = task.collect_at - task.started_at
+        self.assertAlmostEqual(wait.total_seconds(), 300, delta=1)
+        self._run_cron()
+        self.assertEqual(task.pending_count, 1)
+        task.collect_at = fields.Datetime.now()
+        self._run_cron()
+        self.assertEqual((task.state, task.manual_count), ("done", 1))
+        # nothing to refresh: nobody waits
+        direct = self._draft(refresh_first=True)
+        direct.action_start()
+        self.assertEqual(direct.state, "done")
+
+    def _run_cron(self):
+        with self.enter_registry_test_mode():
+            self.env.ref("amr_metering.ir_cron_read").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def test_the_second_press_of_start_changes_nothing(self):
+        task = self._draft()
+        task.action_start()
+        task.action_start()
+        self.assertEqual(task.total_count, 1)
+
+    def test_what_the_task_found_out_cannot_be_typed_in(self):
+        reader = self._operator("amr_reader", "amr_base.group_reader")
+        task = self._task()
+        for vals in ({"reread_count": 9}, {"next_reread_at": False}):
+            with self.assertRaises(AccessError):
+                task.with_user(reader).write(vals)
+        for vals in ({"index": 5}, {"community_id": self.other_community.id}):
+            with self.assertRaises(AccessError):
+                task.line_ids.with_user(reader).write(vals)
