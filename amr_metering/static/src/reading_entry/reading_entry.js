@@ -90,15 +90,15 @@ export class ReadingEntry extends Component {
         return this.state.onlyOpen ? lines.filter((l) => l.status !== "done") : lines;
     }
 
-    hint(line) {
+    getHint(line) {
         return line.text && line.status !== "done" ? judge(line, line.text) : null;
     }
 
-    usage(line) {
+    getUsage(line) {
         return usage(line, line.text);
     }
 
-    range(line) {
+    getRange(line) {
         const range = expectedRange(line);
         return range
             ? `${formatFloat(range.low, {digits: [16, 0]})} – ${formatFloat(
@@ -161,7 +161,7 @@ export class ReadingEntry extends Component {
             this.focusNext(position);
             return;
         }
-        const hint = this.hint(line);
+        const hint = this.getHint(line);
         if (hint && (hint.level === "danger" || line.confirmed !== line.text)) {
             line.confirmed = hint.level === "danger" ? "" : line.text;
             line.message =

@@ -1,0 +1,1 @@
+"""Route books and the way they are carried to a handheld. Knows nothing of Odoo."""
