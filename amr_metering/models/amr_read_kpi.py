@@ -45,7 +45,7 @@ class AmrReadKpi(models.Model):
     read_first = fields.Integer("Read in the first round", readonly=True)
     read_again = fields.Integer("Read after re-reading", readonly=True)
     read_count = fields.Integer("Read remotely", readonly=True)
-    read_by_hand = fields.Integer("Read by hand", readonly=True)
+    read_by_hand = fields.Integer(readonly=True)
     waiting = fields.Integer("Still waiting", readonly=True)
     missing = fields.Integer("Missing", readonly=True)
     unexplained = fields.Integer(

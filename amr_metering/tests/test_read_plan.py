@@ -125,7 +125,7 @@ class TestReadPlan(MeteringCommon):
                     "district_id": self.district.id,
                 }
             )
-        with self.assertRaises(AccessError):
+        with self.assertRaises(ValidationError):
             plans.create({"name": "X", "community_id": self.other_community.id})
         stranger = self._operator(
             "amr_stranger", "amr_base.group_community_admin", self.other_community
