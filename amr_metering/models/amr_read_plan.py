@@ -132,7 +132,13 @@ class AmrReadPlan(models.Model):
             plan.task_count = counts.get(plan, 0)
 
     @api.constrains(
-        "scope", "district_id", "community_id", "building_id", "account_id", "meter_ids"
+        "scope",
+        "district_id",
+        "community_id",
+        "building_id",
+        "line_id",
+        "account_id",
+        "meter_ids",
     )
     def _check_scope(self):
         """A plan runs without its author: it reads no more than he may see.

@@ -17,6 +17,7 @@ class AmrReadScopeMixin(models.AbstractModel):
             ("district", "District"),
             ("community", "Community"),
             ("building", "Building"),
+            ("line", "Line"),
             ("account", "Customer account"),
             ("meters", "Selected meters"),
         ],
@@ -32,6 +33,7 @@ class AmrReadScopeMixin(models.AbstractModel):
         index=True,
     )
     building_id = fields.Many2one("amr.building")
+    line_id = fields.Many2one("amr.line")
     account_id = fields.Many2one("amr.account")
     meter_ids = fields.Many2many("amr.meter", string="Meters")
     utility_id = fields.Many2one(
@@ -87,7 +89,7 @@ class AmrReadScopeMixin(models.AbstractModel):
                     )
                 )
 
-    @api.depends("scope", "building_id", "account_id", "meter_ids")
+    @api.depends("scope", "building_id", "line_id", "account_id", "meter_ids")
     def _compute_community_id(self):
         for record in self:
             if record.scope in ("community", "district"):
@@ -101,6 +103,8 @@ class AmrReadScopeMixin(models.AbstractModel):
         self.ensure_one()
         if self.scope == "building":
             return self.building_id.community_id
+        if self.scope == "line":
+            return self.line_id.community_id
         if self.scope == "account":
             return self.account_id.community_id
         communities = self.meter_ids.community_id
@@ -122,6 +126,8 @@ class AmrReadScopeMixin(models.AbstractModel):
             return [("community_id.district_id", "=", self.district_id.id)]
         if self.scope == "building":
             return [("building_id", "=", self.building_id.id)]
+        if self.scope == "line":
+            return [("line_id", "=", self.line_id.id)]
         if self.scope == "account":
             agreed = [("account_id", "=", self.account_id.id), ("state", "=", "active")]
             return [("point_id.agreement_ids", "any", agreed)]
@@ -147,6 +153,7 @@ class AmrReadScopeMixin(models.AbstractModel):
                 "district_id",
                 "community_id",
                 "building_id",
+                "line_id",
                 "account_id",
                 "utility_id",
                 "company_id",

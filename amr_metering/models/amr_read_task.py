@@ -111,7 +111,7 @@ class AmrReadTask(models.Model):
     )
     reread_count = fields.Integer("Rounds made again", readonly=True, copy=False)
     next_reread_at = fields.Datetime("Next round", readonly=True, copy=False)
-    line_ids = fields.One2many("amr.read.task.line", "task_id", copy=False)
+    line_ids = fields.One2many("amr.read.task.line", "task_id", "Results", copy=False)
     total_count = fields.Integer("Meters to read", compute="_compute_counts")
     done_count = fields.Integer("Meters read", compute="_compute_counts")
     pending_count = fields.Integer("Waiting", compute="_compute_counts")
