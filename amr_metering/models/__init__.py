@@ -1,3 +1,4 @@
+from . import amr_report_mixin
 from . import amr_meter_model
 from . import amr_meter
 from . import amr_meter_rules
@@ -7,6 +8,9 @@ from . import amr_installation
 from . import amr_agreement
 from . import amr_reading
 from . import amr_reading_ingest
+from . import amr_interval
+from . import amr_interval_ingest
+from . import amr_snapshot
 from . import amr_exception
 from . import amr_read_scope_mixin
 from . import amr_read_plan

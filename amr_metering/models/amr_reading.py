@@ -75,6 +75,11 @@ class AmrReading(models.Model):
         "This reading exists already.",
     )
     _latest = models.Index("(meter_id, read_at DESC)")
+    _usable = models.Index(
+        "(meter_id, register, read_at DESC, id DESC) INCLUDE (index, kind) "
+        "WHERE superseded_by_id IS NULL AND quality <> 'suspect'"
+    )
+    _suspect = models.Index("(meter_id, read_at) WHERE quality = 'suspect'")
     _index_positive = models.Constraint(
         "CHECK (index >= 0)", "An index may not be negative."
     )

@@ -5,9 +5,11 @@ from . import (
     test_changes,
     test_excel_import,
     test_ingest,
+    test_interval,
     test_meter,
     test_read_entry,
     test_read_kpi,
     test_read_plan,
     test_read_task,
+    test_usage_reports,
 )

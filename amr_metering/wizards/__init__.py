@@ -4,3 +4,4 @@ from . import amr_occupancy_change
 from . import amr_alarm_acknowledge
 from . import amr_excel_file
 from . import amr_excel_export
+from . import amr_usage_query

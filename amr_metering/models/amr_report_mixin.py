@@ -1,0 +1,156 @@
+import json
+from urllib.parse import urlencode
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+from odoo.tools.query import Query
+
+from odoo.addons.amr_base.tools import dec
+
+from ..tools import make_workbook
+
+# In a table that has a column for each, a place goes by its own name.
+PLACES = ("amr.community", "amr.building", "amr.room")
+
+
+class AmrReportMixin(models.AbstractModel):
+    """A report that goes to Excel and to paper with sub-totals and totals."""
+
+    _name = "amr.report.mixin"
+    _description = "Report with an Excel export"
+
+    _report_columns = ()  # names of fields, in order
+    _report_sums = ()  # those that are added up, each within one utility
+    _report_groups = ()  # fields with a sub-total each, from the outermost in
+    _report_context = ()  # keys of the context the report depends on
+
+    @api.model
+    def _read_group_select(self, aggregate_spec: str, query: Query) -> SQL:
+        """Add up within one utility only: kWh and m³ have no sum."""
+        aggregate = super()._read_group_select(aggregate_spec, query)
+        name, __, function = aggregate_spec.partition(":")
+        if function != "sum" or name not in self._report_sums:
+            return aggregate
+        utility = self._field_to_sql(self._table, "utility_id", query)
+        return SQL(
+            "CASE WHEN min(%s) = max(%s) THEN %s END", utility, utility, aggregate
+        )
+
+    def action_export_xlsx(self):
+        """Download what the list shows (or the rows ticked in it) as a workbook."""
+        domain = self.env.context.get("active_domain") or []
+        if self.ids:
+            domain = [*domain, ("id", "in", self.ids)]
+        context = {
+            key: self.env.context[key]
+            for key in self._report_context
+            if self.env.context.get(key)
+        }
+        query = urlencode(
+            {"domain": json.dumps(domain), "context": json.dumps(context, default=str)}
+        )
+        return {
+            "type": "ir.actions.act_url",
+            "url": f"/amr_metering/report/{self._name}?{query}",
+            "target": "download",
+        }
+
+    @api.model
+    def _make_report_xlsx(self, domain):
+        """Return the bytes of the workbook; the reader's access rules apply."""
+        columns = [
+            (heading, "char" if name.endswith("_id") else self._fields[name].type)
+            for name, heading in self._get_report_headings()
+        ]
+        return make_workbook(
+            self._get_report_title(), columns, self._get_report_rows(domain)
+        )
+
+    @api.model
+    def _get_report_title(self):
+        return self.env["ir.model"]._get(self._name).name
+
+    @api.model
+    def _get_report_headings(self):
+        return [
+            (name, self._fields[name]._description_string(self.env))
+            for name in self._report_columns
+        ]
+
+    @api.model
+    def _get_report_rows(self, domain):
+        """Yield pairs (cells, bold): lines, sub-totals and totals in bold.
+
+        :param domain: which records
+        """
+        order = ", ".join([*self._report_groups, "id"]) if self._report_groups else None
+        records = self.search_fetch(domain, list(self._report_columns), order=order)
+        totals = _Totals(self)
+        for record in records:
+            yield from totals.leave(record)
+            totals.add(record)
+            yield record._get_report_cells(), False
+        yield from totals.leave(None)
+        yield from totals.rest()
+
+    def _get_report_cells(self):
+        self.ensure_one()
+        return [self._get_report_cell(name) for name in self._report_columns]
+
+    def _get_report_cell(self, name):
+        field, value = self._fields[name], self[name]
+        if field.type == "many2one":
+            return value.name if field.comodel_name in PLACES else value.display_name
+        if field.type == "selection":
+            return dict(field._description_selection(self.env)).get(value)
+        if field.type == "datetime" and value:
+            return fields.Datetime.context_timestamp(self, value).replace(tzinfo=None)
+        if field.type == "float" and value is not False:
+            return float(dec(value, (field.get_digits(self.env) or (0, 3))[1]))
+        return value
+
+
+class _Totals:
+    """Exact running sums of a report's sub-totals and of its total by utility."""
+
+    def __init__(self, report):
+        self.report = report
+        self.path = ()
+        self.sums = {}
+
+    def add(self, record):
+        self.path = tuple(record[name] for name in self.report._report_groups)
+        levels = [self.path[: depth + 1] for depth in range(len(self.path))]
+        if self.report._report_groups[:1] != ("utility_id",):
+            levels.append(("total", record.utility_id))
+        for name in self.report._report_sums:
+            value = record[name]
+            for level in levels if value is not False else ():
+                sums = self.sums.setdefault(level, {})
+                sums[name] = sums.get(name, 0) + dec(value)
+
+    def leave(self, record):
+        """Yield the sub-totals of the groups that end before ``record``."""
+        names = self.report._report_groups
+        path = tuple(record[name] for name in names) if record is not None else ()
+        for depth in reversed(range(len(self.path))):
+            level = self.path[: depth + 1]
+            if path[: depth + 1] != level:
+                label = self.report.env._("Sub-total")
+                yield self._line(level, names[depth], f"{label} {level[-1].name or ''}")
+        self.path = ()
+
+    def rest(self):
+        """Yield a total for each utility that has no sub-total of its own."""
+        totals = [level for level in self.sums if level[0] == "total"]
+        for level in totals if self.report._report_sums else ():
+            label = f"{self.report.env._('Total')} {level[1].name}"
+            yield self._line(level, self.report._report_columns[0], label)
+
+    def _line(self, level, labelled, label):
+        sums = self.sums.pop(level, {})
+        cells = [None] * len(self.report._report_columns)
+        for name, value in sums.items():
+            cells[self.report._report_columns.index(name)] = value
+        cells[self.report._report_columns.index(labelled)] = label
+        return cells, True

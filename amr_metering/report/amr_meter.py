@@ -1,0 +1,34 @@
+from odoo import models
+
+
+class AmrMeter(models.Model):
+    """Current data report (当前数据报表, S4 2.2): what each meter said last."""
+
+    _name = "amr.meter"
+    _inherit = ["amr.meter", "amr.report.mixin"]
+    _report_columns = (
+        "community_id",
+        "building_id",
+        "room_id",
+        "account_id",
+        "number",
+        "address",
+        "utility_id",
+        "factor",
+        "latest_index",
+        "uom_name",
+        "latest_at",
+        "state",
+        "relay_state",
+    )
+
+    def action_open_hours(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "amr_metering.amr_interval_usage_action"
+        )
+        action["context"] = {
+            "search_default_meter_id": self.id,
+            "search_default_last_days": 1,
+        }
+        return action

@@ -1,0 +1,211 @@
+from datetime import date, datetime, timedelta
+
+import psycopg2
+
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.amr_base.tools import dec
+
+from .common import MeteringCommon
+
+
+@tagged("post_install", "-at_install")
+class TestInterval(MeteringCommon):
+    def _hours(self, *indexes, start="2026-03-01 01:00:00", meter=None):
+        first = datetime.fromisoformat(start)
+        return [
+            self._row(
+                index,
+                str(first + timedelta(hours=hour)),
+                meter or self.meter,
+                kind="hourly",
+                source="push",
+            )
+            for hour, index in enumerate(indexes)
+        ]
+
+    def _stored(self, meter=None):
+        return self.env["amr.interval"].search(
+            [("meter_id", "=", (meter or self.meter).id)], order="read_at, id"
+        )
+
+    def _usage(self, meter=None):
+        return self.env["amr.interval.usage"].search(
+            [("meter_id", "=", (meter or self.meter).id)], order="read_at"
+        )
+
+    def test_hourly_readings_end_in_the_store_of_their_own(self):
+        result = self._ingest(*self._hours("10", "10.5", "11.25"))
+        self.assertEqual((result.inserted, result.suspects), (3, 0))
+        self.assertEqual(
+            self.env["amr.reading"].search_count([("meter_id", "=", self.meter.id)]), 0
+        )
+        self.assertEqual(
+            [str(dec(row.index)) for row in self._stored()],
+            ["10.000", "10.500", "11.250"],
+        )
+        self.assertEqual(str(dec(self.meter.latest_index)), "11.250")
+        self.assertEqual(self.meter.state, "normal")
+
+    def test_the_same_rows_twice_are_one_reading(self):
+        self._ingest(*self._hours("10", "11"))
+        again = self._ingest(*self._hours("10", "11", "12"))
+        self.assertEqual((again.inserted, again.duplicates), (1, 2))
+        self.assertEqual(len(self._stored()), 3)
+
+    def test_another_value_for_the_same_hour_is_kept_and_raised(self):
+        self._ingest(*self._hours("10", "11"))
+        result = self._ingest(*self._hours("10", "11.5"))
+        self.assertEqual((result.inserted, result.conflicts), (1, 1))
+        suspect = self._stored().filtered(lambda row: row.quality == "suspect")
+        self.assertEqual(str(dec(suspect.index)), "11.500")
+        self.assertEqual(
+            self.env["amr.exception"].search([("meter_id", "=", self.meter.id)]).kind,
+            "conflict",
+        )
+        suspect.action_accept()
+        self.assertEqual(
+            [(str(dec(row.index)), row.quality) for row in self._stored()],
+            [("10.000", "ok"), ("11.000", "superseded"), ("11.500", "ok")],
+        )
+
+    def test_an_index_that_goes_back_is_suspect_and_counts_nothing(self):
+        self._ingest(*self._hours("100", "101", "90", "102"))
+        self.assertEqual(
+            [row.quality for row in self._stored()], ["ok", "ok", "suspect", "ok"]
+        )
+        self.assertEqual([row.usage for row in self._usage()], [False, 1.0, 1.0])
+
+    def test_a_register_turns_over(self):
+        result = self._ingest(*self._hours("999999", "2"))
+        self.assertEqual(result.suspects, 0)
+        self.assertEqual(self._usage()[-1].usage, 3)
+
+    def test_rows_of_an_unknown_meter_are_reported(self):
+        row = self._hours("10")[0]
+        row.update(meter_id=None, address="123456789012")
+        known = self._row(20, "2026-03-01 02:00:00", kind="spot")
+        result = self._ingest(row, known)
+        self.assertEqual((result.inserted, result.unknown), (1, 1))
+        self.assertTrue(
+            self.env["amr.exception"].search(
+                [("kind", "=", "unknown"), ("reason", "like", "123456789012")]
+            )
+        )
+
+    def test_the_index_at_local_midnight_is_the_daily_freeze(self):
+        self._ingest(*self._hours("10", "11", "12", start="2026-03-01 15:00:00"))
+        freeze = self.env["amr.reading"].search([("meter_id", "=", self.meter.id)])
+        self.assertEqual(
+            (freeze.kind, freeze.read_at, str(dec(freeze.index))),
+            ("daily", datetime(2026, 3, 1, 16), "11.000"),
+        )
+
+    def test_consumption_of_an_hour_is_exact_and_times_the_factor(self):
+        """GV9 by the hour, behind transformers of 30."""
+        self.meter.current_ratio = 30
+        self._ingest(*self._hours("1124.73", "1125.09"))
+        hour = self._usage()[-1]
+        self.assertEqual(str(dec(hour.usage)), "10.800")
+        self.assertEqual(hour.start_at, datetime(2026, 3, 1, 1))
+
+    def test_hours_are_asked_for_one_meter_at_a_time(self):
+        """S4 2.2: detail by the hour cannot be queried as a whole."""
+        self._ingest(*self._hours("10", "11"))
+        Usage = self.env["amr.interval.usage"]
+        self.assertFalse(Usage.search([]))
+        self.assertFalse(Usage.search([("read_at", ">", "2026-01-01")]))
+        self.assertEqual(
+            Usage._read_group(
+                [("meter_id", "=", self.meter.id)], ["read_at:day"], ["usage:sum"]
+            ),
+            [(datetime(2026, 3, 1), 1.0)],
+        )
+
+    def test_postgresql_keeps_a_partition_a_month_for_ten_years_and_more(self):
+        """S3 五: nothing is removed; what is ten years old is as near as today."""
+        self._ingest(*self._hours("1", "2", start="2015-06-30 23:00:00"))
+        self.assertEqual(len(self._usage()), 2)
+        self.env.cr.execute(
+            "SELECT tableoid::regclass::text, count(*) FROM amr_interval "
+            "WHERE meter_id = %s GROUP BY 1 ORDER BY 1",
+            (self.meter.id,),
+        )
+        self.assertEqual(
+            self.env.cr.fetchall(),
+            [("amr_interval_2015_06", 1), ("amr_interval_2015_07", 1)],
+        )
+
+    def test_partitions_are_made_ahead(self):
+        cron = self.env.ref("amr_metering.amr_interval_cron_partitions")
+        after = date.today().replace(day=1) + timedelta(days=95)
+        with self.enter_registry_test_mode():
+            cron.method_direct_trigger()
+        for table in ("amr_interval", "amr_snapshot"):
+            name = f"{table}_{after - timedelta(days=10):%Y_%m}"
+            self.env.cr.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
+            self.assertTrue(self.env.cr.fetchone()[0], name)
+
+    @mute_logger("odoo.sql_db")
+    def test_what_was_measured_is_never_changed_or_deleted(self):
+        """Promise I9 holds for intervals and measured values, too."""
+        self._ingest(*self._hours("10"))
+        self.env["amr.snapshot"]._ingest(
+            [{"meter_id": self.meter.id, "read_at": datetime(2026, 3, 1)}]
+        )
+        for statement in (
+            'UPDATE amr_interval SET "index" = 9 WHERE meter_id = %s',
+            "DELETE FROM amr_interval WHERE meter_id = %s",
+            "UPDATE amr_snapshot SET voltage_a = 9 WHERE meter_id = %s",
+            "DELETE FROM amr_snapshot WHERE meter_id = %s",
+        ):
+            with self.assertRaises(psycopg2.Error), self.cr.savepoint():
+                self.env.cr.execute(statement, (self.meter.id,))
+
+    def test_an_event_has_what_was_measured_at_that_moment(self):
+        """S3 七.2: time, V, I, PF, Hz, power and the energy of both directions."""
+        row = {
+            "meter_id": self.meter.id,
+            "read_at": datetime(2026, 3, 1, 5, 30),
+            "event": "neutral",
+            "voltage_a": dec("231.4", 1),
+            "current_a": dec("2.5"),
+            "current_n": dec("9.75"),
+            "power": dec("0.569"),
+            "power_factor": dec("0.984"),
+            "frequency": dec("50.02", 2),
+            "import_index": dec("1124.73"),
+            "export_index": dec("0.36"),
+        }
+        Snapshot = self.env["amr.snapshot"]
+        self.assertEqual(Snapshot._ingest([row]), 1)
+        self.assertEqual(Snapshot._ingest([row]), 0)
+        event = Snapshot.search([("event", "=", "neutral")])
+        self.assertEqual(event.read_at, row["read_at"])
+        for name in row.keys() - {"meter_id", "read_at", "event"}:
+            self.assertEqual(dec(event[name]), dec(row[name]), name)
+        self.assertIs(event.voltage_b, False)
+
+    def test_other_communities_are_invisible(self):
+        __, other = self._install(
+            "990000000011", self._room("0101", self.other_building)
+        )
+        self._ingest(*self._hours("1", "2"), *self._hours("3", "4", meter=other))
+        self.env["amr.snapshot"]._ingest(
+            [
+                {"meter_id": meter.id, "read_at": datetime(2026, 3, 1)}
+                for meter in (self.meter, other)
+            ]
+        )
+        reader = self._operator("interval_reader", "amr_base.group_reader")
+        for model in ("amr.interval", "amr.interval.usage", "amr.snapshot"):
+            found = (
+                self.env[model]
+                .with_user(reader)
+                .search([("meter_id", "in", (self.meter | other).ids)])
+            )
+            self.assertEqual(found.meter_id, self.meter, model)
+        with self.assertRaises(AccessError):
+            self._stored().with_user(reader)[:1].write({"quality": "ok"})

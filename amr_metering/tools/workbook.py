@@ -1,0 +1,53 @@
+import io
+
+import xlsxwriter
+
+INVALID = str.maketrans("[]:*?/\\", "       ")
+FORMATS = {
+    "date": {"num_format": "yyyy-mm-dd"},
+    "datetime": {"num_format": "yyyy-mm-dd hh:mm"},
+    "float": {"num_format": "#,##0.000"},
+    "integer": {"num_format": "0"},
+}
+
+
+def make_workbook(title, columns, rows):
+    """Return the bytes of an Excel workbook of one sheet, written row by row.
+
+    :param str title: name of the sheet and its first line
+    :param list columns: pairs ``(heading, type)``; the type is "char", "date",
+        "datetime", "float" or "integer" and decides the number format
+    :param rows: iterable of pairs ``(cells, bold)``; an empty cell is None or False,
+        numbers stay numbers
+    """
+    buffer = io.BytesIO()
+    options = {"constant_memory": True, "remove_timezone": True}
+    book = xlsxwriter.Workbook(buffer, options)
+    sheet = book.add_worksheet(title.translate(INVALID)[:31].strip() or "1")
+    formats = {
+        bold: [
+            book.add_format({**FORMATS.get(kind, {}), "bold": bold})
+            for __, kind in columns
+        ]
+        for bold in (False, True)
+    }
+    heading = book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
+    sheet.set_column(0, max(len(columns) - 1, 0), 14)
+    sheet.freeze_panes(2, 0)
+    sheet.write(0, 0, title, book.add_format({"bold": True, "font_size": 14}))
+    for at, (label, __) in enumerate(columns):
+        sheet.write(1, at, label, heading)
+    for line, (cells, bold) in enumerate(rows, start=2):
+        for at, cell in enumerate(cells):
+            if cell is not None and cell is not False:
+                _write(sheet, line, at, cell, formats[bold][at])
+    book.close()
+    return buffer.getvalue()
+
+
+def _write(sheet, line, at, cell, style):
+    if isinstance(cell, str):
+        # a name that begins with = is a name, no formula
+        sheet.write_string(line, at, cell, style)
+    else:
+        sheet.write(line, at, cell, style)
