@@ -105,31 +105,27 @@ MIDNIGHT_SQL = """
 """
 
 
-class AmrReading(models.Model):
-    _inherit = "amr.reading"
-
-    @api.model
-    def _ingest(self, rows):
-        """Send hourly rows to the interval store, the others on.
-
-        An hourly index at local midnight is the daily freeze as well, so that days,
-        months and bills stand on one number.
-        """
-        hourly = [row for row in rows if row["kind"] == "hourly"]
-        if not hourly:
-            return super()._ingest(rows)
-        stored, freezes = self.env["amr.interval"]._ingest(hourly)
-        super()._ingest(freezes)
-        others = super()._ingest([row for row in rows if row["kind"] != "hourly"])
-        return IngestResult(*map(sum, zip(stored, others, strict=True)))
-
-
 class AmrInterval(models.Model):
     _inherit = "amr.interval"
 
     @api.model
+    def _ingest_with_others(self, rows):
+        """Take a delivery with hourly rows in; called by ``amr.reading._ingest``.
+
+        An hourly index at local midnight is the daily freeze as well, so that days,
+        months and bills stand on one number.
+
+        :rtype: IngestResult
+        """
+        Reading = self.env["amr.reading"]
+        stored, freezes = self._ingest([row for row in rows if row["kind"] == "hourly"])
+        Reading._ingest(freezes)
+        others = Reading._ingest([row for row in rows if row["kind"] != "hourly"])
+        return IngestResult(*map(sum, zip(stored, others, strict=True)))
+
+    @api.model
     def _ingest(self, rows):
-        """Take interval readings in; called by ``amr.reading._ingest`` only.
+        """Take interval readings in.
 
         :param list rows: as of ``amr.reading._ingest``
         :return: the IngestResult, and the rows at local midnight as daily freezes

@@ -177,6 +177,8 @@ class AmrReading(models.Model):
         self = self.sudo()
         if not rows:
             return IngestResult(0, 0, 0, 0, 0)
+        if any(row["kind"] == "hourly" for row in rows):
+            return self.env["amr.interval"]._ingest_with_others(rows)
         self.env.flush_all()
         self._stage_rows(rows)
         cr = self.env.cr

@@ -37,10 +37,10 @@ class AmrLossReport(models.Model):
 
     month = fields.Date(readonly=True)
     point_id = fields.Many2one("amr.metering.point", "Master", readonly=True)
-    building_id = fields.Many2one("amr.building", "Building", readonly=True)
-    community_id = fields.Many2one("amr.community", "Community", readonly=True)
-    company_id = fields.Many2one("res.company", "Company", readonly=True)
-    utility_id = fields.Many2one("amr.utility", "Utility", readonly=True)
+    building_id = fields.Many2one("amr.building", readonly=True)
+    community_id = fields.Many2one("amr.community", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    utility_id = fields.Many2one("amr.utility", readonly=True)
     uom_name = fields.Char(related="utility_id.uom_name", string="Unit")
     master_usage = KnownFloat(
         "Master measured", digits="AMR Consumption", readonly=True

@@ -33,7 +33,7 @@ class AmrUsageMixin(models.AbstractModel):
         "amr.community": ["tz"],
     }
 
-    meter_id = fields.Many2one("amr.meter", "Meter", readonly=True)
+    meter_id = fields.Many2one("amr.meter", readonly=True)
     installation_id = fields.Many2one("amr.installation", readonly=True)
     point_id = fields.Many2one("amr.metering.point", "Metering point", readonly=True)
     point_kind = fields.Selection(
@@ -41,11 +41,11 @@ class AmrUsageMixin(models.AbstractModel):
         "Kind",
         readonly=True,
     )
-    room_id = fields.Many2one("amr.room", "Room", readonly=True)
-    building_id = fields.Many2one("amr.building", "Building", readonly=True)
-    community_id = fields.Many2one("amr.community", "Community", readonly=True)
-    company_id = fields.Many2one("res.company", "Company", readonly=True)
-    utility_id = fields.Many2one("amr.utility", "Utility", readonly=True)
+    room_id = fields.Many2one("amr.room", readonly=True)
+    building_id = fields.Many2one("amr.building", readonly=True)
+    community_id = fields.Many2one("amr.community", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    utility_id = fields.Many2one("amr.utility", readonly=True)
     account_id = fields.Many2one("amr.account", "Customer account", readonly=True)
     uom_name = fields.Char(related="utility_id.uom_name", string="Unit")
     factor = fields.Float(readonly=True, digits=(16, 6), aggregator=None)

@@ -413,7 +413,7 @@ class TestReportDownload(MeteringCommon, HttpCase):
                 self._row("504.02", "2026-03-31 16:00:00", meter),
             )
         reader = self._operator("excel_reader", "amr_base.group_reader")
-        reader.write({"password": "excel_reader_1", "lang": "en_US"})
+        reader.password = "excel_reader_1"
         action = (
             self.env["amr.usage.range"]
             .with_context(
@@ -423,15 +423,18 @@ class TestReportDownload(MeteringCommon, HttpCase):
             )
             .action_export_xlsx()
         )
+        columns = self.env["amr.usage.range"]._report_columns
         self.authenticate("excel_reader", "excel_reader_1")
         answer = self.url_open(action["url"])
         sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
         lines = list(sheet.iter_rows(values_only=True))
-        self.assertEqual(lines[0][0], "Consumption from 2026-03-01 to 2026-03-31")
-        at = lines[1].index("Consumption")
-        self.assertEqual([line[at] for line in lines[2:]], [0.62] * 4)
-        self.assertEqual(lines[2][lines[1].index("Meter")], self.meter.number)
-        self.assertEqual(lines[-1][0], "Sub-total Electricity")
+        self.assertIn("2026-03-31", lines[0][0])
+        at = {name: count for count, name in enumerate(columns)}
+        self.assertEqual([line[at["usage"]] for line in lines[2:]], [0.62] * 4)
+        self.assertEqual(lines[2][at["meter_id"]], self.meter.number)
+        self.assertEqual(lines[2][at["start_index"]], 503.4)
+        for line, name in ((3, "building_id"), (4, "community_id"), (5, "utility_id")):
+            self.assertTrue(lines[line][at[name]], name)
 
     def test_only_reports_are_downloaded(self):
         self.authenticate("admin", "admin")

@@ -1,0 +1,168 @@
+# Run by `odoo shell`: `env` is there. Prints one JSON object a figure.
+import json
+import threading
+import time
+import urllib.request
+from http.cookiejar import CookieJar
+
+from werkzeug.serving import make_server
+
+from odoo.http import root
+
+METERS, PAGE = 3_462, 100
+MONTH = "2026-10-01"
+cr = env.cr  # noqa: F821
+
+
+def make_estate():
+    """Make meters in ten buildings with their daily freezes of two months, by SQL."""
+    utility = env.ref("amr_base.utility_electricity")  # noqa: F821
+    district = env["amr.district"].create({"code": "9", "name": "Bench"})  # noqa: F821
+    community = env["amr.community"].create(  # noqa: F821
+        {"code": "0001", "name": "Bench", "district_id": district.id}
+    )
+    buildings = env["amr.building"].create(  # noqa: F821
+        [
+            {"code": f"{number:03}", "name": str(number), "community_id": community.id}
+            for number in range(10)
+        ]
+    )
+    model = env["amr.meter.model"].create(  # noqa: F821
+        {"name": "Bench", "utility_id": utility.id}
+    )
+    env.flush_all()  # noqa: F821
+    cr.execute(
+        """
+        WITH room AS (
+            INSERT INTO amr_room (name, building_id, community_id, company_id, active)
+            SELECT 'B' || i, (%(buildings)s)[1 + i %% 10], %(community)s, %(company)s,
+                   true
+              FROM generate_series(1, %(n)s) i RETURNING id, building_id
+        ), point AS (
+            INSERT INTO amr_metering_point (utility_id, kind, room_id, building_id,
+                                            community_id, company_id, active)
+            SELECT %(utility)s, 'normal', id, building_id, %(community)s, %(company)s,
+                   true FROM room RETURNING id, building_id
+        ), meter AS (
+            INSERT INTO amr_meter (number, address, model_id, utility_id, company_id,
+                                   ratio_percent, voltage_ratio, current_ratio, factor,
+                                   point_id, community_id, building_id, state, active,
+                                   relay_state)
+            SELECT 'B' || id, id::text, %(model)s, %(utility)s, %(company)s, 100, 1, 1,
+                   1, id, %(community)s, building_id, 'normal', true, 'unknown'
+              FROM point RETURNING id, point_id
+        ), installed AS (
+            INSERT INTO amr_installation (meter_id, point_id, community_id, company_id,
+                                          date_from, start_index)
+            SELECT id, point_id, %(community)s, %(company)s, '2026-08-31 16:00', 0
+              FROM meter
+        )
+        INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index,
+                                 quality, company_id)
+        SELECT id, 'total', day, 'daily', 'remote',
+               EXTRACT(epoch FROM day - '2026-08-31') / 86400 * 7 + id %% 13, 'ok',
+               %(company)s
+          FROM generate_series('2026-08-31 16:00'::timestamp, '2026-11-01 16:00',
+                               '1 day') day, meter
+        """,
+        {
+            "n": METERS,
+            "company": env.company.id,  # noqa: F821
+            "utility": utility.id,
+            "community": community.id,
+            "buildings": buildings.ids,
+            "model": model.id,
+        },
+    )
+    cr.commit()
+    # what autovacuum does within a minute
+    cr._cnx.set_session(autocommit=True)
+    cr.execute("VACUUM ANALYZE")
+    cr._cnx.set_session(autocommit=False)
+
+
+def rpc(path, **params):
+    """Post JSON as the web client does; return the result and its seconds."""
+    body = json.dumps({"jsonrpc": "2.0", "method": "call", "params": params}).encode()
+    begin = time.perf_counter()
+    request = urllib.request.Request(
+        f"{url}{path}", body, {"Content-Type": "application/json"}
+    )
+    with client.open(request) as answer:
+        result = json.load(answer)
+    seconds = time.perf_counter() - begin
+    if "error" in result:
+        raise SystemExit(result["error"])
+    return result["result"], seconds
+
+
+def search_read(limit, **more):
+    names = [*report._report_columns, "community_id"]
+    many2ones = {"fields": {"display_name": {}}}
+    return rpc(
+        "/web/dataset/call_kw/amr.usage.matrix/web_search_read",
+        model="amr.usage.matrix",
+        method="web_search_read",
+        args=[],
+        kwargs={
+            "domain": [
+                ("month", ">=", MONTH),
+                ("month", "<=", "2026-10-31"),
+                ("utility_id.code", "=", "electricity"),
+                ("point_kind", "!=", "master"),
+            ],
+            "specification": {
+                name: many2ones if name.endswith("_id") else {} for name in names
+            },
+            "limit": limit,
+            "count_limit": 10001,
+            **more,
+        },
+    )
+
+
+def best(work):
+    """Return the result and the shortest time of five runs, after one to warm up."""
+    work()
+    return min((work() for __ in range(5)), key=lambda pair: pair[1])
+
+
+make_estate()
+report = env["amr.usage.matrix"]  # noqa: F821
+server = make_server("127.0.0.1", 0, root, threaded=True)
+url = f"http://127.0.0.1:{server.port}"
+threading.Thread(target=server.serve_forever, daemon=True).start()
+client = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+rpc(
+    "/web/session/authenticate",
+    db=env.cr.dbname,  # noqa: F821
+    login="admin",
+    password="admin",
+)
+everything, all_seconds = best(lambda: search_read(METERS))
+page, page_seconds = best(lambda: search_read(PAGE))
+by_total, sorted_seconds = best(lambda: search_read(PAGE, order="usage desc"))
+assert everything["length"] == page["length"] == METERS, page["length"]
+assert all(row["d31"] == 7 and row["usage"] == 217 for row in everything["records"])
+
+
+def meter_by_meter():
+    """The same numbers asked for a meter at a time, as a report without SQL would."""
+    begin = time.perf_counter()
+    for meter in few:
+        search_read(1, domain=[("meter_id", "=", meter), ("month", "=", MONTH)])
+    return (time.perf_counter() - begin) / len(few) * METERS
+
+
+few = [row["meter_id"]["id"] for row in page["records"][:50]]
+baseline = meter_by_meter()
+count = f"{METERS} meters × 31 days"
+for name, seconds, note in (
+    ("month_matrix", all_seconds, f"{count} in one call; a call a meter"),
+    ("month_matrix_page", page_seconds, f"{count}, a page of {PAGE}"),
+    ("month_matrix_sorted", sorted_seconds, f"{count}, a page of {PAGE} by total"),
+):
+    figure = {"name": name, "value": round(seconds, 3), "unit": "s", "note": note}
+    figure["baseline"] = round(baseline, 1) if name == "month_matrix" else None
+    print(json.dumps(figure))
+server.shutdown()
