@@ -52,6 +52,7 @@
         "views/amr_account_views.xml",
         "views/amr_excel_import_views.xml",
         "views/amr_metering_menus.xml",
+        "views/amr_report_menus.xml",
     ],
     "assets": {
         "web.assets_backend": ["amr_metering/static/src/**/*"],
