@@ -2,17 +2,29 @@
 
 ``68 T A0..A6 C L DATA CS 16``: T the kind of meter, address in BCD lowest byte first,
 data without offset, beginning with data identification (2) and serial number (1).
-Makers differ; the differences are options of the protocol object:
-``registry.get("cjt188", meter_type=0x11)``.
+Makers differ; the differences are options of the protocol object, given one by one
+(``registry.get("cjt188", meter_type=0x11)``) or as a model's file in
+``cjt188_models`` (``registry.get("cjt188", **cjt188.options("kingtop"))``).
 Sources: CJ/T 188-2004, 901F reply and control codes as many public decoders agree on
 them; valve control is A017 (55 opens, 99 closes).
+
+Of CJ/T 188-2018 this reads what did not change: frame, address, 901F, D120…D12B and
+the valve. Its security (SM4) is not public, and some meters sold as "2018" have a
+length of two bytes; their frames are told as what they are not: a wrong checksum.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from . import bcd
+from . import cjt188_items, models
 from .base import Decoded, EncodeError, Fault, Framer, Protocol, Value, clean_address
+from .cjt188_items import (
+    CLOCK,
+    HISTORY,
+    INDEX_UNITS,
+    METER_DATA,
+    VALVE,
+)
 
 WAKE_UP = b"\xfe" * 3
 WILDCARD = "A" * 14
@@ -28,37 +40,12 @@ METER_TYPES = {
     "gas": 0x30,
     "electricity": 0x40,
 }
-HEAT_TYPES = range(0x20, 0x30)
 
 READ, READ_ADDRESS, WRITE, WRITE_ADDRESS = 0x01, 0x03, 0x04, 0x15
 REPLY, ERROR, FUNCTION = 0x80, 0x40, 0x3F
-METER_DATA, VALVE, HISTORY = 0x901F, 0xA017, range(0xD120, 0xD12C)
 VALVE_OPEN, VALVE_CLOSE = 0x55, 0x99
 MAX_DATA = 0x64
-
-#: Unit byte: name and the factor's power of ten towards that unit.
-UNITS = {
-    0x2C: ("m³", 0),
-    0x29: ("L", 0),
-    0x35: ("m³/h", 0),
-    0x32: ("L/h", 0),
-    0x02: ("Wh", 0),
-    0x05: ("kWh", 0),
-    0x08: ("MWh", 0),
-    0x0A: ("MWh", 2),
-    0x01: ("J", 0),
-    0x0B: ("kJ", 0),
-    0x0E: ("MJ", 0),
-    0x11: ("GJ", 0),
-    0x13: ("GJ", 2),
-    0x14: ("W", 0),
-    0x17: ("kW", 0),
-    0x1A: ("MW", 0),
-}
-#: Units an index is brought to: unit found → (unit wanted, power of ten).
-INDEX_UNITS = {"m³": 0, "L": -3, "kWh": 0, "MWh": 3, "Wh": -3, "GJ": 0, "MJ": -3}
-
-BATTERY_BIT = 1 << 2
+MODELS = "cjt188_models"
 
 
 class Frame(NamedTuple):
@@ -94,19 +81,20 @@ def is_meter_type(value):
     return 0x10 <= value <= 0x4F or value == ANY_TYPE
 
 
-def pack_address(address):
+def pack_address(address, high_first=False):
     """Seven bytes, lowest first; 14 digits, of which the first 4 name the maker.
 
     :raises AddressError: letters or too long
     """
-    return bytes(reversed(bytes.fromhex(clean_address(address, 14, (WILDCARD,)))))
+    digits = bytes.fromhex(clean_address(address, 14, (WILDCARD,)))
+    return digits if high_first else bytes(reversed(digits))
 
 
-def build(meter_type, address, control, data=b""):
+def build(meter_type, address, control, data=b"", high_first=False):
     """A frame ready to send, with three bytes to wake the line up."""
     if len(data) > MAX_DATA:
         raise EncodeError(f"{len(data)} bytes of data do not fit into one frame.")
-    body = bytes([0x68, meter_type]) + pack_address(address)
+    body = bytes([0x68, meter_type]) + pack_address(address, high_first)
     body += bytes([control, len(data)]) + data
     return WAKE_UP + body + bytes([sum(body) % 256, 0x16])
 
@@ -145,14 +133,34 @@ class Cjt188(Protocol):
 
     :param meter_type: T of the requests (:data:`METER_TYPES`, or AA for any)
     :param low_first: send the data identification low byte first (1F 90)
+    :param address_high_first: the seven address bytes go highest first
+    :param clock: order of the meter's clock: ``seconds`` or ``year`` first, or ``auto``
+    :param decimals: decimals of an index (and of a volume)
+    :param unit: unit byte to believe instead of the meter's own
+    :param index_unit: unit an index is wanted in; empty = m³, of heat and cold kWh
+    :param filler: byte that fills missing fields, beside FF and EE
     :param valve_control: control code of valve commands (04, some makers 2A)
+    :param valve_word: whether the answer to a valve command carries a status
+    :param valve_mask: status bits that tell the valve; all of them set is a fault
     :param closed_bit: bit of the status byte that is set while the valve is shut
+    :param battery_mask: status bit of a low battery
+    :param alarms: further status bits, ``(("magnet", 0x40), …)``
     """
 
     meter_type: int = 0x10
     low_first: bool = False
+    address_high_first: bool = False
+    clock: str = "auto"
+    decimals: int = 2
+    unit: int | None = None
+    index_unit: str = ""
+    filler: int | None = None
     valve_control: int = WRITE
+    valve_word: bool = True
+    valve_mask: int = 0b11
     closed_bit: int = 0
+    battery_mask: int = 1 << 2
+    alarms: tuple = ()
 
     name = "cjt188"
     framing_rank = 20
@@ -162,13 +170,34 @@ class Cjt188(Protocol):
 
     # === REQUESTS === #
 
+    def build(self, address, control, data=b""):
+        """A request to one meter of this model."""
+        return build(
+            self.meter_type, address, control, data, high_first=self.address_high_first
+        )
+
     def read_item(self, address, di, serial=0):
         """Request for data identification ``di``."""
-        data = self._item(di) + bytes([serial])
-        return build(self.meter_type, address, READ, data)
+        return self.build(address, READ, self._item(di) + bytes([serial]))
+
+    def read_address(self):
+        """Ask the only meter on a line for its address."""
+        return self.build(WILDCARD, READ_ADDRESS)
 
     def read_index(self, address):
         return [self.read_item(address, METER_DATA)]
+
+    def read_monthly(self, address, months_back):
+        """Request for the index at a past settlement, 1 is the last.
+
+        :raises EncodeError: more than 12 months back
+        """
+        if not 1 <= months_back <= len(HISTORY):
+            raise EncodeError(
+                f"A meter keeps {len(HISTORY)} months; "
+                f"number {months_back} is not one of them."
+            )
+        return [self.read_item(address, HISTORY[months_back - 1])]
 
     def relay(self, address, close, *, now=None, password=None, operator=None):
         """Open the valve (``close=True``: supply on) or shut it.
@@ -176,10 +205,18 @@ class Cjt188(Protocol):
         "Close" is meant as of a relay: the supply is restored. A valve then opens.
         """
         data = self._item(VALVE) + bytes([0, VALVE_OPEN if close else VALVE_CLOSE])
-        return build(self.meter_type, address, self.valve_control, data)
+        return self.build(address, self.valve_control, data)
 
     def relay_state(self, address):
         return self.read_item(address, METER_DATA)
+
+    def write_clock(self, address, now):
+        """Set the meter's clock.
+
+        :param datetime now: local time (naive)
+        """
+        data = self._item(CLOCK) + b"\x00" + cjt188_items.pack_clock(now, self.clock)
+        return self.build(address, WRITE, data)
 
     def _item(self, di):
         return di.to_bytes(2, "little" if self.low_first else "big")
@@ -209,13 +246,21 @@ class Cjt188(Protocol):
         return known_item(answer.data[:2]) == known_item(asked.data[:2])
 
     def index_from(self, decoded):
-        """``total`` in m³ (kWh or GJ for heat)."""
+        """``total`` in ``index_unit``; nothing when the meter told another kind of unit
+        (heat in GJ where kWh are wanted), since a number without its unit is wrong."""
         if decoded.error:
             return {}
         for item in decoded.values:
-            if item.name == "total" and item.value is not None:
-                return {"total": item.value.scaleb(INDEX_UNITS.get(item.unit, 0))}
+            if item.name != "total" and not item.name.startswith("history."):
+                continue
+            wanted = self.index_unit or ("kWh" if _is_energy(item.unit) else "m³")
+            power = INDEX_UNITS.get(wanted, {}).get(item.unit)
+            if item.value is not None and power is not None:
+                return {"total": item.value.scaleb(power)}
         return {}
+
+    def is_frozen(self, decoded):
+        return any(item.name.startswith("history.") for item in decoded.values)
 
     def relay_from(self, decoded):
         """'open' when the supply is cut (the valve is shut), see the base class."""
@@ -223,6 +268,35 @@ class Cjt188(Protocol):
         if decoded.error or valve not in ("open", "closed"):
             return None
         return "open" if valve == "closed" else "closed"
+
+
+def _is_energy(unit):
+    return unit not in INDEX_UNITS["m³"]
+
+
+def options(model):
+    """Options of a meter model, for ``registry.get("cjt188", **options(model))``.
+
+    :raises ModelError: no such model, or an option that there is not
+    """
+    rows = dict(models.load(MODELS, model))
+    rows.pop("source", None)
+    known = {field.name: type(field.default) for field in fields(Cjt188)}
+    for name, value in rows.items():
+        if name not in known:
+            raise models.ModelError(
+                f"The model {model} sets “{name}”, which is no option of CJ/T 188; "
+                f"known are: {', '.join(known)}."
+            )
+        wanted = known[name]
+        if wanted in (bool, int, str) and type(value) is not wanted:
+            raise models.ModelError(
+                f"The model {model} sets “{name}” to {value!r}: "
+                f"it must be of kind {wanted.__name__}."
+            )
+    if "alarms" in rows:
+        rows["alarms"] = tuple(rows["alarms"].items())
+    return rows
 
 
 def known_item(data):
@@ -243,28 +317,33 @@ class _Decoder:
         self.protocol = protocol
         self.frame = frame
         self.data_id = None
-        self.error = None
-        self.values = []
+        self.reader = cjt188_items.Reader(protocol)
 
     def decoded(self):
-        control = self.frame.control
+        control, reader = self.frame.control, self.reader
         if control & REPLY and control & ERROR:
             status = self.frame.data[1:3].hex().upper()
-            self.error = Fault("meter", f"The meter refused; status {status}.")
+            reader.error = Fault("meter", f"The meter refused; status {status}.")
         elif control & FUNCTION == READ_ADDRESS:
             if control & REPLY:
-                self.values.append(Value("address", self.frame.address))
+                reader.values.append(Value("address", self._address()))
         elif len(self.frame.data) >= 2:
             self._item()
         return Decoded(
             self.protocol.name,
-            self.frame.address,
+            self._address(),
             f"{control:02X}",
             self.data_id,
-            self.error,
-            self.values,
+            reader.error,
+            reader.values,
             self.frame.data,
         )
+
+    def _address(self):
+        address = self.frame.address
+        if self.protocol.address_high_first:
+            return bytes(reversed(bytes.fromhex(address))).hex().upper()
+        return address
 
     def _item(self):
         di, data = known_item(self.frame.data[:2]), self.frame.data[3:]
@@ -273,65 +352,15 @@ class _Decoder:
             if di == VALVE and data:
                 command = {VALVE_OPEN: "open", VALVE_CLOSE: "close"}
                 text = command.get(data[0], f"{data[0]:02X}")
-                self.values.append(Value("valve_command", text))
-        elif di == METER_DATA and self.frame.meter_type not in HEAT_TYPES:
-            self._meter_data(data)
-        elif di in HISTORY:
-            self._quantity(f"history.{di - HISTORY.start + 1}", data)
-        elif di == VALVE:
-            self._status(data)
+                self.reader.values.append(Value("valve_command", text))
+            return
+        if di == VALVE and not self.protocol.valve_word:
+            return
+        known = cjt188_items.fields(di, self.frame.meter_type)
+        if known:
+            self.reader.read(known, data)
         elif data:
-            self.values.append(Value("data", data.hex().upper()))
-
-    def _meter_data(self, data):
-        """Total, settlement-day total, clock (7), status (2)."""
-        self._quantity("total", data[:5])
-        self._quantity("settlement_total", data[5:10])
-        clock = data[10:17]
-        if len(clock) == 7 and not bcd.is_filler(clock):
-            self.values.append(Value("clock", _clock(clock)))
-        self._status(data[17:19])
-
-    def _quantity(self, name, data):
-        if len(data) < 5:
-            self.error = self.error or Fault(
-                "length", f"The value of {name} is too short: {len(data)} bytes."
-            )
-            return
-        unit, power = UNITS.get(data[4], (f"unit {data[4]:02X}", 0))
-        try:
-            value = bcd.number(data[:4], decimals=2)
-        except bcd.NotDecimal:
-            raw = bytes(reversed(data[:4])).hex().upper()
-            self.error = self.error or Fault(
-                "bcd", f"The value of {name} is no decimal number: {raw}."
-            )
-            return
-        if value is not None and power:
-            value = value.scaleb(power)
-        self.values.append(Value(name, value, unit))
-
-    def _status(self, data):
-        """Two status bytes: the valve in the lowest bits, battery in bit 2."""
-        if not data:
-            return
-        self.values.append(Value("status", data.hex().upper()))
-        bits = data[0] & 0b11
-        state = "fault" if bits == 0b11 else None
-        closed = bits >> self.protocol.closed_bit & 1
-        self.values.append(Value("valve", state or ("closed" if closed else "open")))
-        battery = "low" if data[0] & BATTERY_BIT else "good"
-        self.values.append(Value("battery", battery))
-
-
-def _clock(data):
-    """``YYYY-MM-DD hh:mm:ss`` from seven bytes, seconds or year first."""
-    text = data.hex()
-    pairs = [text[n : n + 2] for n in range(0, 14, 2)]
-    if pairs[0] in ("19", "20") and pairs[6] not in ("19", "20"):
-        pairs.reverse()
-    second, minute, hour, day, month, year, century = pairs
-    return f"{century}{year}-{month}-{day} {hour}:{minute}:{second}"
+            self.reader.values.append(Value("data", data.hex().upper()))
 
 
 PROTOCOL = Cjt188()

@@ -15,11 +15,11 @@ from ..protocols.authenticator import KEY_VARIABLE, SimulatorAuthenticator
 from ..protocols.base import ProtocolError
 from .dtu import Dtu
 from .electricity import ElectricityMeter
-from .water import WaterMeter
+from .water import cjt188_meter
 
 _logger = logging.getLogger(__name__)
 
-KINDS = {"dlt645-2007": ElectricityMeter, "cjt188": WaterMeter}
+KINDS = {"dlt645-2007": ElectricityMeter, "cjt188": cjt188_meter}
 SAVE_INTERVAL = 10.0
 
 

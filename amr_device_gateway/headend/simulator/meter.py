@@ -1,6 +1,6 @@
 """A meter that counts: index, relay, prepaid balance, and the faults it is told.
 
-Protocol-independent; :mod:`.electricity` and :mod:`.water` put frames around it.
+Protocol-independent; the modules beside it put frames around it.
 """
 
 from dataclasses import asdict, dataclass, field, fields
@@ -169,16 +169,28 @@ class Meter:
         """
         if not 1 <= back <= KEPT_FREEZES:
             return None
-        self.advance()
         day = self._local(self.clock()).date() - timedelta(days=back - 1)
+        index = self.index_on(day)
+        return None if index is None else (day, index)
+
+    def settlement(self, back):
+        """Index at the beginning of the ``back``-th last month, None when not kept."""
+        day = self._local(self.clock()).date().replace(day=1)
+        for _month in range(back - 1):
+            day = (day - timedelta(days=1)).replace(day=1)
+        return self.index_on(day)
+
+    def index_on(self, day):
+        """Index at local midnight of ``day``, None when that was forgotten."""
+        self.advance()
         known = self.state.freezes.get(day.isoformat())
         if known is not None:
-            return day, Decimal(known).quantize(CENT, ROUND_DOWN)
+            return Decimal(known).quantize(CENT, ROUND_DOWN)
         hours = Decimal(str(self.state.origin_at - self._midnight(day))) / HOUR
         if hours < 0:
             return None
         index = self.state.origin_index - hours * self.state.per_hour
-        return day, max(index, Decimal(0)).quantize(CENT, ROUND_DOWN)
+        return max(index, Decimal(0)).quantize(CENT, ROUND_DOWN)
 
     # === WHAT IS DONE TO IT === #
 

@@ -1,18 +1,30 @@
-"""A CJ/T 188 cold water meter with a valve."""
+"""CJ/T 188 meters: water and gas with a valve, and heat."""
 
-from ..protocols import bcd, cjt188, registry
+from decimal import Decimal
+
+from ..protocols import bcd, cjt188, cjt188_items, registry
 from ..protocols.base import Fault, clean_address
 from .meter import Meter
 
-CUBIC_METRES = 0x2C
+CUBIC_METRES, CUBIC_METRES_PER_HOUR, KILOWATT_HOURS, KILOWATTS = 0x2C, 0x35, 0x05, 0x17
+NO_VALUE = b"\xff" * 4
+#: What a simulated heat meter shows beside its index: °C, °C and kWh in each m³.
+FLOW, RETURN, PER_CUBIC_METRE = Decimal("58.50"), Decimal("41.25"), Decimal(20)
 
 
 class WaterMeter(Meter):
-    """Answers 901F, valve commands A017 and the address request."""
+    """Answers 901F, history D120…, valve commands A017 and the address request.
+
+    ``model`` in its row names a file of ``cjt188_models``; ``meter_type`` overrides the
+    kind of meter.
+    """
+
+    UNIT = CUBIC_METRES
 
     def __init__(self, row, clock, zone=None, authenticator=None):
         super().__init__(row, clock, zone)
-        self.protocol = registry.get("cjt188")
+        options = cjt188.options(row["model"]) if row.get("model") else {}
+        self.protocol = registry.get("cjt188", **options)
         self.address = clean_address(self.state.address, 14)
         self.meter_type = row.get("meter_type", self.protocol.meter_type)
 
@@ -31,6 +43,9 @@ class WaterMeter(Meter):
         item = cjt188.known_item(request.data[:2])
         if request.control == cjt188.READ and item == cjt188.METER_DATA:
             return "read", self._reply(request, request.data[:3] + self._meter_data())
+        if request.control == cjt188.READ and item in cjt188.HISTORY:
+            index = self.settlement(item - cjt188.HISTORY.start + 1)
+            return "read", self._reply(request, request.data[:3] + self._amount(index))
         if item == cjt188.VALVE and request.control in (cjt188.WRITE, 0x2A):
             return "relay", self._valve(request)
         return "other", self._error(request)
@@ -45,12 +60,22 @@ class WaterMeter(Meter):
         return cjt188.build(self.meter_type, self.address, control, data)
 
     def _meter_data(self):
-        total = bcd.pack_number(self.index(), 4, 2) + bytes([CUBIC_METRES])
+        total = self._amount(self.index())
+        return total + self._settled() + self._clock() + self._status()
+
+    def _settled(self):
         frozen = self.freeze(1)
-        settled = frozen[1] if frozen else 0
-        settlement = bcd.pack_number(settled, 4, 2) + bytes([CUBIC_METRES])
-        clock = bcd.pack_digits(f"{self.local_now():%Y%m%d%H%M%S}", 7)
-        return total + settlement + clock + self._status()
+        return self._amount(frozen[1] if frozen else 0)
+
+    def _amount(self, value, unit=None, decimals=2):
+        """Four bytes and the unit; filled with FF when there is no value."""
+        unit = bytes([self.UNIT if unit is None else unit])
+        if value is None:
+            return NO_VALUE + unit
+        return bcd.pack_number(value, 4, decimals) + unit
+
+    def _clock(self):
+        return cjt188_items.pack_clock(self.local_now(), self.protocol.clock)
 
     def _status(self):
         closed = self.state.relay == "open"
@@ -63,3 +88,39 @@ class WaterMeter(Meter):
             return self._error(request)
         self.switch(close=words[word])
         return self._reply(request, request.data[:3] + self._status())
+
+
+class HeatMeter(WaterMeter):
+    """Answers 901F with the 46 bytes of a heat meter; the index is kWh."""
+
+    UNIT = KILOWATT_HOURS
+
+    def _meter_data(self):
+        index, power = self.index(), self.state.per_hour
+        if self.state.relay == "open":
+            power = Decimal(0)
+        volume = (index / PER_CUBIC_METRE).quantize(Decimal("0.01"))
+        flow = (power / PER_CUBIC_METRE).quantize(Decimal("0.0001"))
+        hours = int((self.clock() - self.state.origin_at) // 3600)
+        return b"".join(
+            [
+                self._settled(),
+                self._amount(index),
+                self._amount(power.quantize(Decimal("0.01")), KILOWATTS),
+                self._amount(flow, CUBIC_METRES_PER_HOUR, 4),
+                self._amount(volume, CUBIC_METRES),
+                bcd.pack_number(FLOW, 3, 2),
+                bcd.pack_number(RETURN, 3, 2),
+                bcd.pack_number(hours % 1_000_000, 3),
+                self._clock(),
+                self._status(),
+            ]
+        )
+
+
+def cjt188_meter(row, *args):
+    """The meter a row describes: its model, or its type, decides."""
+    options = cjt188.options(row["model"]) if row.get("model") else {}
+    kind = row.get("meter_type", options.get("meter_type", 0x10))
+    is_heat = kind in cjt188_items.PRODUCTS_OF_HEAT
+    return (HeatMeter if is_heat else WaterMeter)(row, *args)
