@@ -14,6 +14,13 @@ from . import amr_snapshot
 from . import amr_exception
 from . import amr_read_scope_mixin
 from . import amr_read_plan
+from . import amr_reading_decision
+from . import amr_vee_rule
+from . import amr_reading_verdict
+from . import amr_meter_vee
+from . import amr_meter_estimate
+from . import amr_unknown_reading
+from . import amr_exception_actions
 from . import amr_read_task
 from . import amr_read_task_result
 from . import amr_read_task_line
@@ -24,6 +31,7 @@ from . import amr_account
 from . import amr_box
 from . import amr_building
 from . import amr_community
+from . import amr_community_vee
 from . import amr_line
 from . import amr_room
 from . import amr_room_batch

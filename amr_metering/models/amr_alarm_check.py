@@ -10,8 +10,6 @@ from ..tools import span_usage_sql
 
 SHOWN = 30  # alarms listed in one message; the rest is counted
 SLOT = 300  # seconds; readings that come in together are looked at together
-# exceptions about a device, a delivery or money; all others are about use
-NOT_ABOUT_USE = {"missing", "unknown", "device", "conflict", "future", "credit"}
 CRON = "amr_metering.ir_cron_check_alarms"
 
 
@@ -108,8 +106,7 @@ class AmrAlarm(models.Model):
     @api.model
     def _get_kinds_of_use(self):
         """Return the kinds of exceptions that say that use is not as it should be."""
-        kinds = self.env["amr.exception"]._fields["kind"].get_values(self.env)
-        return sorted(set(kinds) - NOT_ABOUT_USE)
+        return sorted(self.env["amr.exception"]._get_kinds_about_use())
 
     @api.model
     def _end_unwatched(self):

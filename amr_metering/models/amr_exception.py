@@ -1,8 +1,21 @@
 from odoo import api, fields, models
 
+from .vee_kinds import ABOUT_USE, FINDINGS
+
+QUIET = {
+    "tracking_disable": True,
+    "mail_create_nolog": True,
+    "mail_create_nosubscribe": True,
+    "mail_notrack": True,
+}
+
 
 class AmrException(models.Model):
-    """Exception: a reading, or a missing one, that somebody must look at."""
+    """Exception: a reading, or a missing one, that somebody must look at.
+
+    There is one open exception a meter and kind; what is found meanwhile is added to
+    its reason, so that nothing is lost when it is resolved.
+    """
 
     _name = "amr.exception"
     _inherit = ["amr.evidence.mixin", "mail.thread", "mail.activity.mixin"]
@@ -10,19 +23,21 @@ class AmrException(models.Model):
     _order = "state, create_date desc, id desc"
     _rec_name = "reason"
     _evidence = frozenset(
-        {"kind", "reason", "meter_id", "reading_id", "task_id", "community_id"}
+        {
+            "kind",
+            "reason",
+            "meter_id",
+            "reading_id",
+            "task_id",
+            "community_id",
+            "building_id",
+            "origin",
+            "found_at",
+        }
     )
 
     kind = fields.Selection(
-        [
-            ("missing", "Missing reading"),
-            ("negative", "Negative consumption"),
-            ("high", "High consumption"),
-            ("conflict", "Two values at one time"),
-            ("future", "Time in the future"),
-            ("unknown", "Unknown meter"),
-            ("device", "Device"),
-        ],
+        [*FINDINGS, ("unknown", "Unknown meter"), ("device", "Device")],
         required=True,
         readonly=True,
         index=True,
@@ -30,9 +45,20 @@ class AmrException(models.Model):
     reason = fields.Text(required=True, readonly=True)
     meter_id = fields.Many2one("amr.meter", readonly=True, index=True)
     point_id = fields.Many2one(related="meter_id.point_id", string="Metering point")
+    utility_id = fields.Many2one(related="meter_id.utility_id")
     reading_id = fields.Many2one("amr.reading", readonly=True)
+    verdict_ids = fields.One2many(
+        "amr.reading.verdict", "exception_id", "Findings", readonly=True
+    )
+    suspect_count = fields.Integer(compute="_compute_suspect_count")
     task_id = fields.Many2one("amr.read.task", readonly=True, index="btree_not_null")
+    origin = fields.Char(
+        readonly=True, index="btree_not_null", help="The document it is about."
+    )
     community_id = fields.Many2one("amr.community", readonly=True, index=True)
+    building_id = fields.Many2one(
+        related="meter_id.building_id", store=True, index="btree_not_null"
+    )
     company_id = fields.Many2one(
         "res.company",
         required=True,
@@ -46,8 +72,13 @@ class AmrException(models.Model):
         tracking=True,
         index=True,
     )
+    found_at = fields.Datetime(
+        "About", readonly=True, help="The time the first finding is about."
+    )
     age = fields.Integer("Days open", compute="_compute_age")
-    user_id = fields.Many2one("res.users", "Responsible", tracking=True)
+    user_id = fields.Many2one(
+        "res.users", "Responsible", tracking=True, domain=[("share", "=", False)]
+    )
     resolution = fields.Text(tracking=True)
     resolved_at = fields.Datetime(readonly=True)
 
@@ -58,39 +89,153 @@ class AmrException(models.Model):
             opened = exception.create_date or now
             exception.age = ((exception.resolved_at or now) - opened).days
 
+    @api.depends("reading_id.quality", "verdict_ids.reading_id.quality")
+    def _compute_suspect_count(self):
+        for exception in self:
+            exception.suspect_count = len(exception._get_suspects())
+
+    def _get_suspects(self):
+        """Return the readings of these exceptions that are held back."""
+        readings = self.reading_id | self.verdict_ids.reading_id
+        return readings.filtered(lambda reading: reading.quality == "suspect")
+
+    @api.model
+    def _get_kinds_about_use(self):
+        """Return the kinds that tell of abnormal use (hook)."""
+        return ABOUT_USE
+
+    # === Raising === #
+
     @api.model
     def _raise_exception(
-        self, kind, reason, meter=None, reading=None, task=None, community=None
+        self,
+        kind,
+        reason,
+        meter=None,
+        reading=None,
+        task=None,
+        community=None,
+        origin=None,
     ):
-        """Open an exception, or refresh the open one of the same kind and meter."""
-        Exception_ = self.env["amr.exception"].sudo()
-        community = community or (meter and meter.community_id)
-        if meter:
-            known = Exception_.search(
-                [
-                    ("kind", "=", kind),
-                    ("meter_id", "=", meter.id),
-                    ("reading_id", "=", reading.id if reading else False),
-                    ("state", "=", "open"),
-                ],
-                limit=1,
-            )
-            if known:
-                known.write({"reason": reason, "task_id": task.id if task else False})
-                return known
-        company = (community and community.company_id) or (meter and meter.company_id)
-        return Exception_.create(
-            {
-                "kind": kind,
-                "reason": reason,
-                "meter_id": meter.id if meter else False,
-                "reading_id": reading.id if reading else False,
-                "task_id": task.id if task else False,
-                "community_id": community.id if community else False,
-                "company_id": (company or self.env.company).id,
-                "user_id": community.user_id.id if community else False,
-            }
+        """Open an exception, or add to the open one of the same kind and meter.
+
+        :param str origin: the document it is about: others keep theirs apart
+        """
+        return self._raise_all(
+            [
+                {
+                    "kind": kind,
+                    "reason": reason,
+                    "meter": meter or self.env["amr.meter"],
+                    "reading": reading or self.env["amr.reading"],
+                    "task": task or self.env["amr.read.task"],
+                    "community": community or self.env["amr.community"],
+                    "origin": origin,
+                }
+            ]
         )
+
+    @api.model
+    def _raise_all(self, findings):
+        """Open exceptions for findings, or add to the open ones; in a few queries.
+
+        :param list findings: dicts of what :meth:`_raise_exception` takes, all but
+            ``kind`` and ``reason`` optional, and ``found_at``, ``verdict``, ``company``
+        :return: the exceptions, one a finding at most
+        """
+        Exception_ = self.env["amr.exception"].sudo()
+        known = Exception_._find_open(findings)
+        fresh = {}
+        for finding in findings:
+            key = self._get_key(finding)
+            if key and key in known:
+                known[key]._add_finding(finding)
+            elif key and key in fresh:
+                self._merge_finding(fresh[key], finding)
+            else:
+                fresh[key or id(finding)] = self._prepare_exception(finding)
+        created = Exception_.with_context(**QUIET).create(list(fresh.values()))
+        raised = {**dict(zip(fresh, created, strict=True)), **known}
+        for finding in findings:
+            if finding.get("verdict"):
+                finding["verdict"].exception_id = raised[self._get_key(finding)]
+        return Exception_.union(*raised.values())
+
+    @api.model
+    def _get_key(self, finding):
+        """Return what findings of one exception have in common; None: nothing."""
+        meter, origin = finding.get("meter"), finding.get("origin")
+        if not meter and not origin:
+            return None
+        # one of two values is accepted: each has an exception of its own
+        reading = finding["kind"] == "conflict" and finding.get("reading")
+        return (
+            finding["kind"],
+            meter.id if meter else False,
+            reading.id if reading else False,
+            origin or False,
+        )
+
+    @api.model
+    def _find_open(self, findings):
+        """Return ``{key: open exception}`` for findings."""
+        keys = {self._get_key(finding) for finding in findings} - {None}
+        if not keys:
+            return {}
+        domain = [
+            ("state", "=", "open"),
+            ("kind", "in", list({key[0] for key in keys})),
+            ("meter_id", "in", list({key[1] for key in keys})),
+        ]
+        origins = {key[3] for key in keys}
+        if False not in origins:
+            domain.append(("origin", "in", list(origins)))
+        found = {}
+        for exception in self.search(domain, order="id"):
+            reading = exception.kind == "conflict" and exception.reading_id
+            found[
+                exception.kind,
+                exception.meter_id.id,
+                reading.id if reading else False,
+                exception.origin or False,
+            ] = exception
+        return {key: found[key] for key in keys & found.keys()}
+
+    @api.model
+    def _prepare_exception(self, finding):
+        def value(name):
+            return finding[name].id if finding.get(name) else False
+
+        meter, community = finding.get("meter"), finding.get("community")
+        community = community or (meter and meter.community_id)
+        company = finding.get("company") or (community or meter or self).company_id[:1]
+        return {
+            "kind": finding["kind"],
+            "reason": finding["reason"],
+            "meter_id": value("meter"),
+            "reading_id": value("reading"),
+            "task_id": value("task"),
+            "origin": finding.get("origin") or False,
+            "community_id": community.id if community else False,
+            "company_id": (company or self.env.company).id,
+            "user_id": community.user_id.id if community else False,
+            "found_at": finding.get("found_at") or fields.Datetime.now(),
+        }
+
+    def _add_finding(self, finding):
+        """Add what was found meanwhile; what is written there stays."""
+        self.ensure_one()
+        if finding["reason"] not in self.reason:
+            self.reason = f"{self.reason}\n{finding['reason']}"
+        if finding.get("task"):
+            self.task_id = finding["task"]
+
+    @api.model
+    def _merge_finding(self, values, finding):
+        if finding["reason"] not in values["reason"]:
+            values["reason"] = f"{values['reason']}\n{finding['reason']}"
+
+    # === Resolving === #
 
     def action_resolve(self):
         self.write({"state": "resolved", "resolved_at": fields.Datetime.now()})
@@ -98,12 +243,9 @@ class AmrException(models.Model):
     def action_reopen(self):
         self.write({"state": "open", "resolved_at": False})
 
-    def action_accept(self):
-        """Take the suspect readings as good; what they conflict with is superseded."""
-        for exception in self:
-            if exception.reading_id:
-                exception.reading_id._accept()
-        self.action_resolve()
-
-    def action_read_again(self):
-        return self.meter_id.action_read_now()
+    def _settle(self, resolution):
+        """Resolve with a sentence that says why; what people wrote stays."""
+        for exception in self.sudo():
+            said = filter(None, (exception.resolution, resolution))
+            exception.resolution = "\n".join(said)
+        self.sudo().action_resolve()

@@ -47,8 +47,9 @@ class AmrInstallation(models.Model):
         "An installation must end after it begins.",
     )
     _index_positive = models.Constraint(
-        "CHECK (start_index >= 0 AND (end_index IS NULL OR end_index >= 0))",
-        "An index may not be negative.",
+        "CHECK (start_index >= 0 AND start_index < 1e12 "
+        "AND (end_index IS NULL OR end_index >= 0 AND end_index < 1e12))",
+        "An index is a number from 0 on, with 12 integer digits at most.",
     )
 
     @api.model_create_multi

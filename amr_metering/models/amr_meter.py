@@ -264,7 +264,7 @@ class AmrMeter(models.Model):
                 [
                     ("meter_id", "=", meter.id),
                     ("register", "=", "total"),
-                    ("quality", "!=", "suspect"),
+                    ("quality", "=", "ok"),
                     ("superseded_by_id", "=", False),
                 ],
                 order="read_at desc, id desc",

@@ -65,6 +65,10 @@ class AmrReading(models.Model):
         "amr.reading", "Superseded by", readonly=True, index="btree_not_null"
     )
     received_at = fields.Datetime("Received", readonly=True)
+    note = fields.Char(readonly=True, help="Why it was estimated, or a remark.")
+    verdict_ids = fields.One2many(
+        "amr.reading.verdict", "reading_id", "Findings", readonly=True
+    )
     community_id = fields.Many2one(related="meter_id.community_id", string="Community")
     point_id = fields.Many2one(related="meter_id.point_id", string="Metering point")
     uom_name = fields.Char(related="meter_id.uom_name")
@@ -80,8 +84,12 @@ class AmrReading(models.Model):
         "WHERE superseded_by_id IS NULL AND quality <> 'suspect'"
     )
     _suspect = models.Index("(meter_id, read_at) WHERE quality = 'suspect'")
+    _estimated = models.Index(
+        "(meter_id) WHERE quality = 'estimated' AND superseded_by_id IS NULL"
+    )
     _index_positive = models.Constraint(
-        "CHECK (index >= 0)", "An index may not be negative."
+        "CHECK (index >= 0 AND index < 1e12)",
+        "An index is a number from 0 on, with 12 integer digits at most.",
     )
 
     def init(self):

@@ -3,7 +3,9 @@ from . import (
     test_alarm,
     test_archive,
     test_changes,
+    test_estimate,
     test_excel_import,
+    test_exceptions,
     test_ingest,
     test_interval,
     test_meter,
@@ -12,4 +14,7 @@ from . import (
     test_read_plan,
     test_read_task,
     test_usage_reports,
+    test_vee_golden,
+    test_vee_night,
+    test_vee_rules,
 )

@@ -5,3 +5,4 @@ from . import amr_alarm_acknowledge
 from . import amr_excel_file
 from . import amr_excel_export
 from . import amr_usage_query
+from . import amr_reading_estimate

@@ -1,0 +1,111 @@
+from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from .vee_night_sql import NIGHT_RULES, USAGE_SQL, verdicts
+
+# Days are judged after the readings of the night have come in, local time.
+READY_HOUR = 6
+# How many days are caught up on after the server stood still.
+CATCH_UP = 7
+
+
+class AmrCommunity(models.Model):
+    """The nightly part of validation: rules over days, set-wise, by community."""
+
+    _inherit = "amr.community"
+
+    vee_day = fields.Date(
+        "Validated up to", readonly=True, help="The last day the nightly rules saw."
+    )
+
+    def _validate_day(self, day):
+        """Apply the rules that look at whole days to all meters of a community.
+
+        Doing it twice finds nothing new. The closing freeze of ``day`` is the reading
+        at the midnight after it.
+
+        :param date day: local day
+        :return: the new verdicts
+        """
+        self.ensure_one()
+        self.env.flush_all()
+        cr = self.env.cr
+        self.env["amr.vee.rule"]._load_effective(SQL("m.community_id = %s", self.id))
+        values = self._get_night_values(day)
+        cr.execute(USAGE_SQL, values)
+        found = []
+        for kind, select in NIGHT_RULES.items():
+            cr.execute(verdicts(kind, select), values)
+            found += [row[0] for row in cr.fetchall()]
+        self.env["amr.reading.verdict"].invalidate_model()
+        new = self.env["amr.reading.verdict"].sudo().browse(found)
+        new._raise()
+        self.sudo().vee_day = max(day, self.vee_day or day)
+        return new
+
+    def _get_night_values(self, day):
+        self.env.cr.execute(
+            "SELECT COALESCE(max(days), 0) FROM amr_vee_effective "
+            "WHERE kind IN ('spike', 'sum')"
+        )
+        [days] = self.env.cr.fetchone()
+        month = day.replace(day=1)
+        first = min(month, day - timedelta(days=days))
+        return {
+            "community": self.id,
+            "tz": self.tz,
+            "day": day,
+            "start": self._local_midnight(day),
+            "end": self._local_midnight(day + relativedelta(days=1)),
+            "month": self._local_midnight(month),
+            "month_day": month,
+            "first": self._local_midnight(first) - timedelta(hours=12),
+        }
+
+    def action_validate(self):
+        """Judge yesterday now, without waiting for the night."""
+        today = fields.Datetime.now()
+        for community in self:
+            community._validate_day(community._local_date(today) - timedelta(days=1))
+        return self.action_open_exceptions()
+
+    @api.model
+    def _cron_validate(self):
+        """Hourly: judge the days that are over and were not judged yet."""
+        meters = self.env["amr.meter"]._read_group(
+            [("point_id", "!=", False)], ["community_id"]
+        )
+        due = self.union(*(community for (community,) in meters))
+        self.env["ir.cron"]._commit_progress(remaining=len(due))
+        for community in due:
+            since = fields.Datetime.now().replace(microsecond=0)
+            days = community._get_days_to_validate()
+            for day in days:
+                community._validate_day(day)
+            if days:
+                self.env["amr.unknown.reading"].search(
+                    [
+                        ("state", "=", "waiting"),
+                        ("company_id", "=", community.company_id.id),
+                    ]
+                )._bring_in()
+                self.env["amr.exception"]._tell_manager(community, since)
+            if not self.env["ir.cron"]._commit_progress(1):
+                break
+
+    def _get_days_to_validate(self):
+        """Return the local days that are over and not judged, the oldest first."""
+        now = fields.Datetime.now() - timedelta(hours=READY_HOUR)
+        last = self._local_date(now) - timedelta(days=1)
+        first = last - timedelta(days=CATCH_UP - 1)
+        if self.vee_day:
+            first = max(first, self.vee_day + timedelta(days=1))
+        else:
+            first = last
+        return [
+            first + timedelta(days=number) for number in range((last - first).days + 1)
+        ]

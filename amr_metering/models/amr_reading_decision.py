@@ -1,0 +1,102 @@
+from odoo import models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
+
+from odoo.addons.amr_base.tools import dec
+
+
+class AmrReading(models.Model):
+    """What people decide about readings: good after all, or wrong after all.
+
+    Only the quality changes, and what supersedes what; what was read stays (I9).
+    """
+
+    _inherit = "amr.reading"
+
+    def _check_acceptable(self):
+        """A register never runs backwards: what says otherwise is decided first.
+
+        :raises UserError: a usable reading before is higher, without a roll-over
+        """
+        for reading in self.filtered(lambda r: r.quality == "suspect"):
+            [(before,)] = self.env.execute_query(
+                SQL(
+                    """
+                    SELECT (SELECT b.index FROM amr_reading b
+                             WHERE b.meter_id = r.meter_id AND b.register = r.register
+                               AND b.read_at < r.read_at AND b.quality = 'ok'
+                               AND b.superseded_by_id IS NULL
+                               AND b.index > r.index
+                               AND NOT amr_rolled_over(b.index, r.index, mm.digits)
+                             ORDER BY b.read_at DESC LIMIT 1)::text
+                      FROM amr_reading r
+                      JOIN amr_meter m ON m.id = r.meter_id
+                      JOIN amr_meter_model mm ON mm.id = m.model_id
+                     WHERE r.id = %s
+                    """,
+                    reading.id,
+                )
+            )
+            if before:
+                raise UserError(
+                    self.env._(
+                        "Meter %(meter)s: %(index)s cannot be right while %(before)s "
+                        "was read before. Put that reading aside, or replace the "
+                        "meter, or put this one aside.",
+                        meter=reading.meter_id.number,
+                        index=dec(reading.index),
+                        before=before,
+                    )
+                )
+
+    def action_accept(self):
+        """Take held-back readings as good after all; their exceptions are settled."""
+        self.meter_id.check_access("write")
+        suspects = self.sudo().filtered(lambda r: r.quality == "suspect")
+        suspects._check_acceptable()
+        suspects._accept()
+        open_ones = suspects.verdict_ids.exception_id.filtered(
+            lambda e: e.state == "open" and not e._get_suspects()
+        )
+        open_ones._settle(self.env._("Accepted by %s.", self.env.user.name))
+        return True
+
+    def action_put_aside(self):
+        """Hold back readings that turned out wrong; they can be accepted again."""
+        self.meter_id.check_access("write")
+        readings = self.sudo().filtered(lambda r: r.quality == "ok")
+        readings.quality = "suspect"
+        self.sudo().meter_id._refresh_latest()
+        for meter in readings.meter_id:
+            meter.message_post(
+                body=self.env._(
+                    "Readings put aside: %s",
+                    ", ".join(
+                        f"{dec(one.index)} ({one.read_at} UTC)"
+                        for one in readings
+                        if one.meter_id == meter
+                    ),
+                )
+            )
+        return True
+
+    def _accept(self):
+        """Take suspect readings as good; others of the same time are superseded.
+
+        The latest word counts: a reading that lost to a rival before is used again,
+        or all values of that time would be superseded, each by another.
+        """
+        for reading in self.sudo():
+            rivals = self.sudo().search(
+                [
+                    ("meter_id", "=", reading.meter_id.id),
+                    ("register", "=", reading.register),
+                    ("kind", "=", reading.kind),
+                    ("read_at", "=", reading.read_at),
+                    ("superseded_by_id", "=", False),
+                    ("id", "!=", reading.id),
+                ]
+            )
+            rivals.superseded_by_id = reading
+            reading.write({"quality": "ok", "superseded_by_id": False})
+            reading.meter_id._refresh_latest()

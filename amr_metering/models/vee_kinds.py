@@ -1,0 +1,41 @@
+"""What validation can find; each is a rule (amr.vee.rule) and a kind of exception."""
+
+FINDINGS = [
+    ("future", "Time in the future"),
+    ("conflict", "Two values at one time"),
+    ("duplicate", "Delivered twice"),
+    ("negative", "Negative consumption"),
+    ("rollover", "Implausible roll-over"),
+    ("high", "High consumption"),
+    ("low", "Low consumption"),
+    ("skew", "Clock off"),
+    ("late", "Out of order"),
+    ("spike", "Unlike its own past"),
+    ("static", "Stands still"),
+    ("missing", "Missing reading"),
+    ("sum", "Master and subs differ"),
+    ("factor", "Factor changed"),
+    ("vacant", "Use without agreement"),
+    ("test", "Use before opening"),
+]
+
+SEVERITIES = [
+    ("suspect", "Hold back and raise"),
+    ("exception", "Use and raise"),
+    ("note", "Use and note"),
+]
+
+# Found while a reading comes in; the others are found later, on readings in use.
+HOLDABLE = ("future", "conflict", "negative", "rollover", "high", "low", "skew", "late")
+
+# Findings about how much was used: the abnormal-use list and the alarm state.
+ABOUT_USE = (
+    "negative",
+    "rollover",
+    "high",
+    "low",
+    "spike",
+    "static",
+    "sum",
+    "vacant",
+)

@@ -1,0 +1,237 @@
+"""The rules that look at days rather than at one reading, each one statement.
+
+Parameters: ``community``, ``day`` (the local day looked at), ``start`` and ``end``
+(naive UTC: its midnights), ``month`` (naive UTC: the midnight its month begins with),
+``month_day`` (the first day of that month), ``tz``, ``first`` and ``history`` (UTC time
+and day from which on use is looked at).
+"""
+
+from .reading_sql import VERDICT_COLUMNS
+
+# Use by local day between two freezes; a register may have gone through zero.
+USAGE_SQL = """
+    DROP TABLE IF EXISTS amr_vee_usage;
+    CREATE TEMPORARY TABLE amr_vee_usage ON COMMIT DROP AS
+    WITH frozen AS (
+        SELECT DISTINCT ON (r.meter_id, day) r.meter_id, r.index, f.day, m.factor,
+               mm.digits
+          FROM amr_meter m
+          JOIN amr_meter_model mm ON mm.id = m.model_id
+          JOIN amr_reading r ON r.meter_id = m.id AND r.register = 'total'
+               AND r.kind = 'daily' AND r.superseded_by_id IS NULL
+               AND r.quality <> 'suspect' AND r.read_at >= %(first)s
+               AND r.read_at < %(end)s::timestamp + interval '12 hours'
+         CROSS JOIN LATERAL (SELECT (r.read_at AT TIME ZONE 'UTC' AT TIME ZONE %(tz)s
+                                     + interval '12 hours')::date AS day) f
+         WHERE m.community_id = %(community)s AND m.active AND m.point_id IS NOT NULL
+         ORDER BY r.meter_id, day, r.quality = 'ok' DESC, r.id
+    ), pair AS (
+        SELECT meter_id, day, factor, digits, index,
+               LEAD(index) OVER w AS next_index, LEAD(day) OVER w AS next_day
+          FROM frozen WINDOW w AS (PARTITION BY meter_id ORDER BY day)
+    )
+    SELECT meter_id, day,
+           (next_index - index
+            + CASE WHEN next_index < index THEN 10 ^ digits ELSE 0 END) * factor
+               AS usage
+      FROM pair WHERE next_day = day + 1;
+    ANALYZE amr_vee_usage;
+"""
+
+
+def verdicts(kind, select):
+    """Return the statement that records what ``select`` finds.
+
+    :param str select: SQL of rows ``meter_id, at, before_index, index, usage,
+        limit_value`` over meters ``m`` and the rule ``e`` that holds for each
+    """
+    return f"""
+    WITH ruled AS (
+        SELECT m.*, mm.digits, mm.protocol, e.rule_id, e.severity, e.limit_value,
+               e.days, e.least
+          FROM amr_meter m
+          JOIN amr_meter_model mm ON mm.id = m.model_id
+          JOIN amr_vee_effective e ON e.kind = '{kind}'
+               AND e.community_id = m.community_id AND e.utility_id = m.utility_id
+               AND e.company_id = m.company_id
+         WHERE m.community_id = %(community)s AND m.active AND m.point_id IS NOT NULL
+    ), found (meter_id, at, before_index, index, usage, limit_value) AS ({select})
+    INSERT INTO amr_reading_verdict ({VERDICT_COLUMNS})
+    SELECT m.rule_id, '{kind}', m.severity, m.id, NULL, 'total', f.at, f.before_index,
+           f.index, f.usage, f.limit_value, m.community_id, m.building_id, m.point_id,
+           m.utility_id, m.company_id, now() AT TIME ZONE 'UTC'
+      FROM found f JOIN ruled m ON m.id = f.meter_id
+    ON CONFLICT DO NOTHING
+    RETURNING id
+    """
+
+
+SPIKE = """
+    SELECT m.id, %(start)s::timestamp, NULL::numeric, NULL::numeric, u.usage,
+           past.average
+      FROM ruled m
+      JOIN amr_vee_usage u ON u.meter_id = m.id AND u.day = %(day)s
+      JOIN (SELECT o.meter_id, avg(o.usage) AS average, count(*) AS days
+              FROM amr_vee_usage o JOIN ruled m ON m.id = o.meter_id
+             WHERE o.day < %(day)s AND o.day >= %(day)s::date - m.days
+             GROUP BY o.meter_id) past ON past.meter_id = m.id
+     WHERE past.days >= LEAST(7, m.days) AND u.usage > m.limit_value * past.average
+       AND u.usage - past.average >= m.least
+"""
+
+# Since when it stands still is part of the finding: one verdict a standstill.
+STATIC = """
+    SELECT m.id, since.read_at, last.index, last.index, 0, m.days
+      FROM ruled m
+     CROSS JOIN LATERAL (
+        SELECT r.read_at, r.index FROM amr_reading r
+         WHERE r.meter_id = m.id AND r.register = 'total' AND r.quality = 'ok'
+           AND r.superseded_by_id IS NULL AND r.read_at <= %(end)s
+         ORDER BY r.read_at DESC LIMIT 1) last
+     CROSS JOIN LATERAL (
+        SELECT r.index FROM amr_reading r
+         WHERE r.meter_id = m.id AND r.register = 'total' AND r.quality = 'ok'
+           AND r.superseded_by_id IS NULL
+           AND r.read_at <= %(end)s::timestamp - m.days * interval '1 day'
+         ORDER BY r.read_at DESC LIMIT 1) old
+     CROSS JOIN LATERAL (
+        SELECT min(r.read_at) AS read_at FROM amr_reading r
+         WHERE old.index = last.index AND r.meter_id = m.id AND r.register = 'total'
+           AND r.quality = 'ok' AND r.superseded_by_id IS NULL
+           AND r.read_at > COALESCE((
+                SELECT max(o.read_at) FROM amr_reading o
+                 WHERE o.meter_id = m.id AND o.register = 'total' AND o.quality = 'ok'
+                   AND o.superseded_by_id IS NULL AND o.index <> last.index),
+                '-infinity')) since
+      JOIN amr_agreement g ON g.point_id = m.point_id AND g.date_from <= since.read_at
+           AND (g.date_to IS NULL OR g.date_to > %(end)s)
+     WHERE old.index = last.index AND m.relay_state IS DISTINCT FROM 'open'
+       AND last.read_at > %(end)s::timestamp - m.days * interval '1 day'
+       AND last.read_at - since.read_at >= m.days * interval '1 day'
+"""
+
+# The first freeze that is missing is part of the finding: one verdict a gap.
+MISSING = """
+    SELECT m.id, f.read_at + interval '1 day', NULL::numeric, NULL::numeric,
+           NULL::numeric, m.days
+      FROM ruled m
+     CROSS JOIN LATERAL (
+        SELECT max(r.read_at) AS read_at FROM amr_reading r
+         WHERE r.meter_id = m.id AND r.register = 'total' AND r.kind = 'daily'
+           AND r.source <> 'estimate' AND r.quality <> 'suspect'
+           AND r.superseded_by_id IS NULL
+           AND r.read_at < %(end)s::timestamp + interval '12 hours') f
+     WHERE m.protocol <> 'manual'
+       AND f.read_at < %(end)s::timestamp - (m.days - 1) * interval '1 day'
+                       - interval '12 hours'
+       AND f.read_at > %(end)s::timestamp - interval '60 days'
+"""
+
+SUM = """
+    SELECT m.id, %(month)s::timestamp, NULL::numeric, NULL::numeric, own.usage,
+           sum(sub.usage)
+      FROM ruled m
+      JOIN amr_metering_point master ON master.meter_id = m.id
+           AND master.kind = 'master'
+      JOIN amr_metering_point child ON child.parent_id = master.id AND child.active
+           AND child.utility_id = master.utility_id AND child.meter_id IS NOT NULL
+     CROSS JOIN LATERAL (
+        SELECT sum(u.usage) AS usage, count(*) AS days FROM amr_vee_usage u
+         WHERE u.meter_id = m.id AND u.day > %(day)s::date - m.days
+           AND u.day <= %(day)s) own
+      LEFT JOIN LATERAL (
+        SELECT sum(u.usage) AS usage FROM amr_vee_usage u
+         WHERE u.meter_id = child.meter_id AND u.day > %(day)s::date - m.days
+           AND u.day <= %(day)s
+        HAVING count(*) = m.days) sub ON true
+     WHERE own.days = m.days
+     GROUP BY m.id, own.usage, m.limit_value, m.least
+    HAVING count(*) = count(sub.usage)
+       AND abs(own.usage - sum(sub.usage))
+           > GREATEST(m.limit_value / 100 * own.usage, m.least)
+"""
+
+# Where nobody ever had an agreement, use is tests and building work, not theft.
+VACANT = """
+    SELECT m.id, %(month)s::timestamp, a.index, b.index,
+           (b.index - a.index) * m.factor, m.least
+      FROM ruled m
+      JOIN amr_metering_point p ON p.id = m.point_id AND p.kind = 'normal'
+      JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
+     CROSS JOIN LATERAL (
+        SELECT max(g.date_to) AS ended FROM amr_agreement g
+         WHERE g.point_id = m.point_id AND g.date_to <= %(end)s) past
+     CROSS JOIN LATERAL (
+        SELECT r.index FROM amr_reading r
+         WHERE r.meter_id = m.id AND r.register = 'total' AND r.quality = 'ok'
+           AND r.superseded_by_id IS NULL AND r.read_at <= %(end)s
+           AND r.read_at >= GREATEST(past.ended, i.date_from, %(month)s::timestamp)
+         ORDER BY r.read_at LIMIT 1) a
+     CROSS JOIN LATERAL (
+        SELECT r.index FROM amr_reading r
+         WHERE r.meter_id = m.id AND r.register = 'total' AND r.quality = 'ok'
+           AND r.superseded_by_id IS NULL AND r.read_at <= %(end)s
+         ORDER BY r.read_at DESC LIMIT 1) b
+     WHERE past.ended IS NOT NULL AND (b.index - a.index) * m.factor >= m.least
+       AND b.index > a.index
+       AND NOT EXISTS (SELECT 1 FROM amr_agreement g
+                        WHERE g.point_id = m.point_id AND g.date_from < %(end)s
+                          AND (g.date_to IS NULL OR g.date_to >= %(end)s))
+"""
+
+# Manual S2 11: what a test card let through before the opening is not charged.
+TEST = """
+    SELECT m.id, g.date_from, i.start_index, r.index,
+           (r.index - i.start_index) * m.factor, 0
+      FROM ruled m
+      JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
+      JOIN amr_agreement g ON g.point_id = m.point_id AND g.date_from <= %(end)s
+           AND g.date_from > i.date_from
+           AND g.date_from > %(end)s::timestamp - interval '35 days'
+     CROSS JOIN LATERAL (
+        SELECT o.index FROM amr_reading o
+         WHERE o.meter_id = m.id AND o.register = 'total' AND o.quality = 'ok'
+           AND o.superseded_by_id IS NULL AND o.read_at <= g.date_from
+         ORDER BY o.read_at DESC LIMIT 1) r
+     WHERE r.index > i.start_index
+       AND NOT EXISTS (SELECT 1 FROM amr_agreement o
+                        WHERE o.point_id = m.point_id AND o.date_from < g.date_from)
+"""
+
+
+def month_limit(condition, limit):
+    """Return the selection of meters whose use of the month is beyond a limit."""
+    return f"""
+    SELECT m.id, %(month)s::timestamp, NULL::numeric, NULL::numeric, u.usage,
+           v.{limit}
+      FROM ruled m
+      JOIN (SELECT meter_id, sum(usage) AS usage, count(*) AS days FROM amr_vee_usage
+             WHERE day >= %(month_day)s AND day <= %(day)s
+             GROUP BY meter_id) u ON u.meter_id = m.id
+      JOIN amr_agreement g ON g.point_id = m.point_id AND g.date_from < %(end)s
+           AND (g.date_to IS NULL OR g.date_to >= %(end)s)
+      JOIN amr_tariff_version v ON v.tariff_id = g.tariff_id AND v.date_from <= %(day)s
+           AND (v.date_to IS NULL OR v.date_to > %(day)s)
+     WHERE v.{limit} > 0 AND {condition}
+    """
+
+
+HIGH = month_limit("u.usage > v.normal_max", "normal_max")
+# a month has too little only when all of it is known
+LOW = month_limit(
+    "u.usage < v.normal_min "
+    "AND %(day)s::date + 1 = %(month_day)s::date + interval '1 month' "
+    "AND u.days = %(day)s::date - %(month_day)s::date + 1",
+    "normal_min",
+)
+
+NIGHT_RULES = {
+    "spike": SPIKE,
+    "static": STATIC,
+    "missing": MISSING,
+    "sum": SUM,
+    "vacant": VACANT,
+    "test": TEST,
+    "high": HIGH,
+    "low": LOW,
+}
