@@ -152,12 +152,33 @@ class AgreementBook:
             ]
         return self._prices[key]
 
-    def _span(self, prices, meter, start, end):
-        inside = [
+    def missing_closings(self):
+        """Return what is not known at the end of the time to be billed.
+
+        :return: ``{(moment, register): amr.meter}``
+        """
+        missing = defaultdict(self.env["amr.meter"].browse)
+        for agreement in self.agreements:
+            for _gap, parts in self.gaps[agreement.id]:
+                for meter, start, end in parts:
+                    inside = self._inside(self.prices(agreement), start, end)
+                    for register in {
+                        r for one in inside for r in one.priced_registers()
+                    }:
+                        if not self._at(meter, register, end, after=start):
+                            missing[end, register] |= meter
+        return missing
+
+    @staticmethod
+    def _inside(prices, start, end):
+        return [
             price
             for price in prices
             if (price.start or start) < end and (price.end or end) > start
         ]
+
+    def _span(self, prices, meter, start, end):
+        inside = self._inside(prices, start, end)
         priced = {name for price in inside for name in price.priced_registers()}
         changes = [price.start for price in inside if start < (price.start or start)]
         readings = {}

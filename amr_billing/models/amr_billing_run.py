@@ -69,6 +69,13 @@ class AmrBillingRun(models.Model):
         help="Consumption before 00:00 of this day is billed, in the community's time "
         "zone; what an earlier run left open is caught up.",
     )
+    estimate_missing = fields.Boolean(
+        "Estimate missing closing readings",
+        tracking=True,
+        help="Where no reading closes the period, its index is estimated from readings "
+        "before and after, the meter's own average, last year or similar metering "
+        "points. The bill says so. Otherwise these accounts are not billed.",
+    )
     invoice_date = fields.Date(
         "Bill date", help="Date of the bills; empty: the day on which they are made."
     )

@@ -124,7 +124,7 @@ class AmrBillingRunLine(models.Model):
         :return: ``{line: [(agreement, piece), …]}`` of the lines to bill
         """
         agreements = self.run_id._get_agreements(self.account_id)
-        book = agreements._get_agreement_book(self.run_id.date_to)
+        book = self._get_book(agreements)
         by_account = agreements.grouped("account_id")
         rated = {}
         for line in self:
@@ -146,6 +146,23 @@ class AmrBillingRunLine(models.Model):
             else:
                 line.state = "nothing"
         return rated
+
+    def _get_book(self, agreements):
+        """Return the readings and prices; closing indexes are estimated if asked for.
+
+        An estimate is a reading like others, marked as such: the charge says so, and a
+        reading that comes in later supersedes it.
+        """
+        date_to = self.run_id.date_to
+        book = agreements._get_agreement_book(date_to)
+        missing = book.missing_closings() if self.run_id.estimate_missing else {}
+        for (moment, register), meters in missing.items():
+            for community, own in meters.grouped("community_id").items():
+                midnight = community._local_midnight(community._local_date(moment))
+                own._take_estimates(
+                    moment, "daily" if moment == midnight else "spot", register
+                )
+        return agreements._get_agreement_book(date_to) if missing else book
 
     def _fail(self, reasons):
         self.ensure_one()

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from unittest.mock import patch
 
@@ -94,6 +94,40 @@ class TestBillingRun(BillingCommon):
         self.assertEqual(line.state, "billed")
         self.assertFalse(line.error)
         self.assertEqual(run.charge_ids.consumption, 100)
+
+    def test_a_missing_closing_reading_is_estimated_when_asked_for(self):
+        """Design, flow 2: freeze, else nearest actual, else estimate, flagged."""
+        self._ingest(self._row(90, "2026-01-25 00:00:00"))
+        run = self._bill()
+        self.assertIn("no closing reading", run.line_ids.error)
+        run.estimate_missing = True
+        run._run_now()
+        self.assertBilled(run)
+        charge = run.charge_ids
+        self.assertTrue(charge.estimated)
+        self.assertIn("estimated", charge.explanation)
+        estimate = self.env["amr.reading"].search(
+            [("meter_id", "=", self.meter.id), ("quality", "=", "estimated")]
+        )
+        self.assertEqual(estimate.read_at, self.community._local_midnight(FEBRUARY))
+        self.assertEqual(charge.end_index, estimate.index)
+        self._freeze(MARCH, 200)
+        self.assertFalse(estimate.superseded_by_id, "the reading fits")
+        following = self._bill(FEBRUARY).charge_ids
+        self.assertEqual(following.start_index, charge.end_index)
+        self.assertEqual(charge.consumption + following.consumption, 200)
+
+    def test_energy_of_tests_before_the_opening_is_not_charged(self):
+        """Row 74 (S2 十一): what a test card let through is left out."""
+        opening = datetime(2026, 1, 10, 2)
+        self._ingest(
+            self._row(3, "2026-01-05 00:00:00"),
+            self._row(3.5, opening.isoformat(" ")),
+        )
+        self.agreement.date_from = opening
+        self._freeze(FEBRUARY, 103.5)
+        charge = self._bill().charge_ids
+        self.assertEqual((charge.start_index, charge.consumption), (3.5, 100))
 
     def test_the_nearest_reading_within_the_tolerance_closes(self):
         self._ingest(self._row(90, "2026-01-30 02:00:00"))

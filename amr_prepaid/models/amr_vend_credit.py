@@ -207,6 +207,7 @@ class AmrVend(models.Model):
             self.env._("Order %(order)s: %(reason)s", order=self.name, reason=reason),
             meter=self.meter_id,
             community=self.community_id,
+            origin=self.name,
         )
 
     def _resolve_exceptions(self):
@@ -216,7 +217,7 @@ class AmrVend(models.Model):
                 ("kind", "=", "credit"),
                 ("state", "=", "open"),
                 ("meter_id", "in", self.meter_id.ids),
-                ("reason", "like", self.name),
+                ("origin", "in", self.mapped("name")),
             ]
         )
         exceptions.resolution = self.env._("Order %s came to its end.", self.name)

@@ -182,5 +182,9 @@ class AmrVend(models.Model):
         )
         self.message_post(body=message)
         self.env["amr.exception"]._raise_exception(
-            "credit", message, meter=self.meter_id, community=self.community_id
+            "credit",
+            message,
+            meter=self.meter_id,
+            community=self.community_id,
+            origin=self.name,
         )
