@@ -154,7 +154,7 @@ class AmrInterval(models.Model):
         self.env.invalidate_all(flush=False)
         findings = self._raise_findings()
         freezes = self._take_freezes(rows)
-        unknown = Reading._raise_unknown(rows)
+        unknown = self.env["amr.unknown.reading"]._keep(rows)
         result = IngestResult(
             inserted=inserted,
             duplicates=len(rows) - inserted - unknown,
