@@ -7,7 +7,15 @@
     "website": "https://github.com/amr-suite/amr",
     "license": "AGPL-3",
     "depends": ["amr_metering", "queue_job"],
-    "external_dependencies": {"python": ["aiohttp", "pyserial"]},
+    "external_dependencies": {
+        "python": [
+            "aiohttp",
+            "pyMeterBus",
+            "pymodbus",
+            "pyserial",
+            "pyserial-asyncio-fast",
+        ]
+    },
     "data": [
         "security/ir.model.access.csv",
         "security/amr_device_gateway_security.xml",

@@ -206,6 +206,8 @@ class Protocol:
     """Base of all protocols. Requests that a protocol lacks raise Unsupported."""
 
     name = ""
+    #: Whether a frame can be told from noise when nobody was asked.
+    recognisable = True
 
     def Framer(self):
         """A new framer for one byte stream."""

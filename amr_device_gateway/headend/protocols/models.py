@@ -4,6 +4,7 @@ A file holds no code; its name is the model's name. Whoever meets a new model wr
 file, names where its facts come from in ``source``, and touches nothing else.
 """
 
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +37,6 @@ def load(folder, name):
         )
     text = (FOLDER / folder / f"{name}.toml").read_text(encoding="utf-8")
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"The model {name} is no valid TOML: {error}") from error

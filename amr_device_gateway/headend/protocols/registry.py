@@ -52,4 +52,5 @@ def detect(frame):
 
 def any_framer():
     """A framer for a line on which several protocols are spoken."""
-    return AnyFramer([protocol.Framer() for protocol in _load().values()])
+    known = [one for one in _load().values() if one.recognisable]
+    return AnyFramer([protocol.Framer() for protocol in known])

@@ -15,11 +15,17 @@ from ..protocols.authenticator import KEY_VARIABLE, SimulatorAuthenticator
 from ..protocols.base import ProtocolError
 from .dtu import Dtu
 from .electricity import ElectricityMeter
+from .modbus import ModbusMeter
 from .water import cjt188_meter
 
 _logger = logging.getLogger(__name__)
 
-KINDS = {"dlt645-2007": ElectricityMeter, "cjt188": cjt188_meter}
+KINDS = {
+    "dlt645-2007": ElectricityMeter,
+    "cjt188": cjt188_meter,
+    "modbus": ModbusMeter,
+    "modbus-tcp": ModbusMeter,
+}
 SAVE_INTERVAL = 10.0
 
 

@@ -77,15 +77,16 @@ class Dtu:
 
     async def _session(self, reader):
         beats = asyncio.create_task(self._beat())
-        framer = registry.any_framer()
+        framers = self._framers()
         self._writer.write(self.packet)
         self.connects += 1
         self.connected.set()
         try:
             with contextlib.suppress(ConnectionError):
                 while data := await reader.read(4096):
-                    for frame in framer.feed(data):
-                        self._spawn(self._serve(frame, self._writer))
+                    for framer in framers:
+                        for frame in framer.feed(data):
+                            self._spawn(self._serve(frame, self._writer))
         finally:
             self.connected.clear()
             beats.cancel()
@@ -93,6 +94,12 @@ class Dtu:
                 task.cancel()
             self._writer.close()
             self._writer = None
+
+    def _framers(self):
+        """One for all frames that show where they begin, one for each other kind."""
+        spoken = {one.protocol.name: one.protocol for one in self.meters}
+        others = [one.Framer() for one in spoken.values() if not one.recognisable]
+        return [registry.any_framer(), *others]
 
     async def _beat(self):
         while self.heartbeat > 0:

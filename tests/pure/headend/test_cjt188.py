@@ -14,8 +14,8 @@ CJT = registry.get("cjt188")
 HEAT = registry.get("cjt188", **cjt188.options("heat"))
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone(timedelta(hours=8))).timestamp()
 
-#: Layout as qiu-type concentrators and DeLu heat meters have it: settlement heat, heat,
-#: power, flow, volume, two temperatures, hours, clock, status (46 bytes with DI and SER).
+#: The order public decoders of heat meters agree on: settlement heat, heat, power,
+#: flow, volume, two temperatures, hours, clock, status (46 bytes with DI and SER).
 HEAT_DATA = (
     "901F00 00451200 05 50671200 05 00230100 17 00451200 35 00991800 2C "
     "505800 254100 563400 40301221112620 0400"
@@ -148,7 +148,7 @@ def test_a_wrong_model_file_gets_a_sentence(tmp_path, monkeypatch, text, sentenc
         cached.cache_clear()
     with pytest.raises(models.ModelError, match=sentence):
         cjt188.options("odd")
-    with pytest.raises(models.ModelError, match="no meter model “even”; known are: odd"):
+    with pytest.raises(models.ModelError, match="model “even”; known are: odd"):
         cjt188.options("even")
     for cached in (models.names, models.load):
         cached.cache_clear()

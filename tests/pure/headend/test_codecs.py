@@ -46,7 +46,7 @@ def credit(**changes):
 
 
 def test_protocols_are_found_by_name():
-    assert registry.names() == ["dlt645-2007", "cjt188"]
+    assert {"dlt645-2007", "cjt188"} <= set(registry.names())
     with pytest.raises(UnknownProtocol, match="“morse”; known are: dlt645-2007"):
         registry.get("morse")
 
