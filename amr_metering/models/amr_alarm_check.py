@@ -66,7 +66,8 @@ class AmrAlarm(models.Model):
 
         :return: list of ``(meter_id, kind, Decimal)``
         """
-        return [*self._get_usage(FINAL_SPANS), *self._get_unusual_use()]
+        measured = self.env["amr.snapshot"]._get_alarm_values()
+        return [*self._get_usage(FINAL_SPANS), *self._get_unusual_use(), *measured]
 
     @api.model
     def _get_usage(self, spans):

@@ -151,6 +151,7 @@ class AmrInterval(models.Model):
         cr.execute(INSERT_SQL)
         inserted = cr.rowcount
         cr.execute(LATEST_SQL)
+        self.env["amr.alarm"]._schedule_check()
         self.env.invalidate_all(flush=False)
         findings = self._raise_findings()
         freezes = self._take_freezes(rows)

@@ -4,9 +4,11 @@ import psycopg2
 
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from odoo.addons.amr_base.tools import dec
+from odoo.addons.amr_metering.models.amr_alarm_check import FINAL_SPANS
+from odoo.addons.amr_metering.tools import span_usage_sql
 
 from .common import MeteringCommon
 
@@ -187,6 +189,40 @@ class TestInterval(MeteringCommon):
         for name in row.keys() - {"meter_id", "read_at", "event"}:
             self.assertEqual(dec(event[name]), dec(row[name]), name)
         self.assertIs(event.voltage_b, False)
+
+    def test_measured_values_are_compared_with_limits(self):
+        self.env["amr.alarm.limit"].search([]).active = False
+        self.env["amr.alarm.limit"].create(
+            {
+                "utility_id": self.electricity.id,
+                "community_id": self.community.id,
+                "voltage_max": 250,
+                "current_max": 40,
+            }
+        )
+        self.env["amr.snapshot"]._ingest(
+            [
+                {
+                    "meter_id": self.meter.id,
+                    "read_at": datetime.now() - timedelta(hours=1),
+                    "voltage_a": dec("231", 1),
+                    "voltage_b": dec("250.5", 1),
+                    "current_a": dec("39.9"),
+                }
+            ]
+        )
+        self.env["amr.alarm"]._cron_check()
+        alarm = self.env["amr.alarm"].search([("meter_id", "=", self.meter.id)])
+        self.assertEqual((alarm.kind, alarm.value), ("voltage", 250.5))
+
+    def test_use_of_a_night_is_known_from_hours(self):
+        """Local midnight and 06:00 of 2 March, both from the interval store."""
+        self._ingest(*self._hours(*range(10, 17), start="2026-03-01 16:00:00"))
+        spans = {"night": FINAL_SPANS["night"]}
+        rows = self.env.execute_query(
+            span_usage_sql(SQL("(%s)", self.meter.id), spans, datetime(2026, 3, 2, 4))
+        )
+        self.assertEqual([(row[2], row[3]) for row in rows], [("night", 6)])
 
     def test_other_communities_are_invisible(self):
         __, other = self._install(

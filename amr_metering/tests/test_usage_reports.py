@@ -212,77 +212,6 @@ class TestUsageReports(MeteringCommon):
             [("03", "2025", 30), ("03", "2026", 45)],
         )
 
-    def _gv7(self):
-        """Seventeen meters of building 1; one index goes backwards."""
-        meters = self.env["amr.meter"]
-        for count, usage in enumerate(GV7):
-            __, meter = self._install(
-                f"9900000001{count:02}", self._room(f"05{count:02}")
-            )
-            self._ingest(
-                self._row(100, "2026-07-11 16:00:00", meter),
-                self._row(dec(usage) + 100, "2026-08-12 16:00:00", meter),
-            )
-            meters |= meter
-        return meters
-
-    def _query(self, **vals):
-        return self.env["amr.usage.query"].create(
-            {
-                "date_from": "2026-07-12",
-                "date_to": "2026-08-12",
-                "utility_ids": self.electricity.ids,
-                "building_ids": self.building.ids,
-                "community_ids": self.community.ids,
-                **vals,
-            }
-        )
-
-    def test_usage_query_lists_the_negative_as_an_exception(self):
-        """Golden vector GV7: 48.45 less the −10.90 that nobody used is 59.35."""
-        meters = self._gv7()
-        action = self._query().action_show()
-        rows = (
-            self.env["amr.usage.range"]
-            .with_context(**action["context"])
-            .search([*action["domain"], ("meter_id", "in", meters.ids)])
-        )
-        self.assertEqual(len(rows), 17)
-        doubtful = rows.filtered(lambda row: row.suspect_usage is not False)
-        self.assertEqual(number(doubtful.suspect_usage), "-10.900")
-        self.assertEqual((doubtful.usage, doubtful.coverage), (False, "none"))
-        self.assertEqual(doubtful.meter_id.open_exception_count, 1)
-        total = sum(dec(row.usage) for row in rows)
-        self.assertEqual(str(total), "59.350")
-        self.assertEqual(str(total + dec(doubtful.suspect_usage)), "48.450")
-        self.assertEqual(doubtful.room_label, "H:0501")
-        self.assertEqual(doubtful.address_label, "A:990000000101")
-        self.assertEqual(
-            rows._read_group(
-                [("id", "in", rows.ids)],
-                ["utility_id", "community_id", "building_id"],
-                ["usage:sum"],
-            ),
-            [(self.electricity, self.community, self.building, 59.35)],
-        )
-
-    def test_sub_totals_by_kind_community_and_building(self):
-        self._gv7()
-        rows = self._query()._get_printed_rows()
-        bold = [cells for cells, is_bold in rows if is_bold]
-        self.assertEqual(
-            [
-                (cells["utility_id"], cells["community_id"], cells["building_id"])
-                for cells in bold
-            ],
-            [
-                (None, None, "Sub-total Building 1"),
-                (None, "Sub-total Golden Delta", None),
-                (f"Sub-total {self.electricity.name}", None, None),
-            ],
-        )
-        self.assertEqual({str(cells["usage"]) for cells in bold}, {"59.350"})
-
     def test_what_has_different_units_is_not_added_up(self):
         model = self.env["amr.meter.model"].create(
             {"name": "LXS", "utility_id": self.cold_water.id}
@@ -302,20 +231,6 @@ class TestUsageReports(MeteringCommon):
             sorted(row[1] for row in read(domain, ["utility_id"], ["usage:sum"])),
             [2, 10],
         )
-
-    def test_monthly_report_is_printed(self):
-        self._gv7()
-        query = self._query()
-        self.assertEqual(
-            query.action_print()["report_name"], "amr_metering.report_usage"
-        )
-        html = (
-            self.env["ir.actions.report"]
-            ._render_qweb_html("amr_metering.report_usage", query.ids)[0]
-            .decode()
-        )
-        for text in ("59.350", "-10.900", "H:0501", "A:990000000101"):
-            self.assertIn(text, html)
 
     def _behind(self, number_, room, start, end):
         point, meter = self._install(number_, self._room(room))
@@ -383,6 +298,26 @@ class TestUsageReports(MeteringCommon):
         self.assertEqual(shown["relay_state"], "Disconnected")
         self.assertEqual(shown["building_id"], "Building 1")
 
+    def test_every_menu_opens_with_its_filters(self):
+        """List, pivot and graph ask for what their views name."""
+        self._daily(self.meter, d0301="1", d0302="2", d0401="5")
+        reader = self._operator("menu_reader", "amr_base.group_reader")
+        menus = self.env.ref("amr_base.menu_reports").child_id
+        for menu in menus.filtered(lambda menu: menu.action):
+            action = menu.action
+            if action.res_model not in self.env or action.view_mode == "form":
+                continue
+            model = self.env[action.res_model].with_user(reader)
+            if not hasattr(model, "_report_sums"):
+                continue
+            views = [(False, mode) for mode in action.view_mode.split(",")]
+            model.get_views([*views, (False, "search")])
+            sums = [f"{name}:sum" for name in model._report_sums]
+            domain = [("meter_id", "=", self.meter.id)]
+            if "meter_id" in model._fields:
+                model.web_search_read(domain, {"display_name": {}, "usage": {}})
+                model.formatted_read_group(domain, ["utility_id"], sums)
+
     def test_other_communities_are_invisible(self):
         __, other = self._install(
             "990000000070", self._room("0101", self.other_building)
@@ -399,6 +334,93 @@ class TestUsageReports(MeteringCommon):
                 .search([("meter_id", "in", both.ids)])
             )
             self.assertEqual(found.meter_id, self.meter, model)
+
+
+@tagged("post_install", "-at_install")
+class TestUsageQuery(MeteringCommon):
+    """Golden vector GV7: seventeen meters of one building, one index goes back."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.meters = cls.env["amr.meter"]
+        rows = []
+        for count, usage in enumerate(GV7):
+            __, meter = cls._install(
+                f"9900000001{count:02}", cls._room(f"05{count:02}")
+            )
+            cls.meters |= meter
+            rows.append(cls._row(100, "2026-07-11 16:00:00", meter))
+            rows.append(cls._row(dec(usage) + 100, "2026-08-12 16:00:00", meter))
+        cls._ingest(*rows)
+
+    def _query(self, **vals):
+        return self.env["amr.usage.query"].create(
+            {
+                "date_from": "2026-07-12",
+                "date_to": "2026-08-12",
+                "utility_ids": self.electricity.ids,
+                "building_ids": self.building.ids,
+                "community_ids": self.community.ids,
+                **vals,
+            }
+        )
+
+    def test_usage_query_lists_the_negative_as_an_exception(self):
+        """Golden vector GV7: 48.45 less the −10.90 that nobody used is 59.35."""
+        action = self._query().action_show()
+        rows = (
+            self.env["amr.usage.range"]
+            .with_context(**action["context"])
+            .search([*action["domain"], ("meter_id", "in", self.meters.ids)])
+        )
+        self.assertEqual(len(rows), 17)
+        doubtful = rows.filtered(lambda row: row.suspect_usage is not False)
+        self.assertEqual(number(doubtful.suspect_usage), "-10.900")
+        self.assertEqual((doubtful.usage, doubtful.coverage), (False, "none"))
+        self.assertEqual(doubtful.meter_id.open_exception_count, 1)
+        total = sum(dec(row.usage) for row in rows)
+        self.assertEqual(str(total), "59.350")
+        self.assertEqual(str(total + dec(doubtful.suspect_usage)), "48.450")
+        self.assertEqual(doubtful.room_label, "H:0501")
+        self.assertEqual(doubtful.address_label, "A:990000000101")
+        self.assertEqual(
+            rows._read_group(
+                [("id", "in", rows.ids)],
+                ["utility_id", "community_id", "building_id"],
+                ["usage:sum"],
+            ),
+            [(self.electricity, self.community, self.building, 59.35)],
+        )
+
+    def test_sub_totals_by_kind_community_and_building(self):
+        rows = self._query()._get_printed_rows()
+        bold = [cells for cells, is_bold in rows if is_bold]
+        self.assertEqual(
+            [
+                (cells["utility_id"], cells["community_id"], cells["building_id"])
+                for cells in bold
+            ],
+            [
+                (None, None, "Sub-total Building 1"),
+                (None, "Sub-total Golden Delta", None),
+                (f"Sub-total {self.electricity.name}", None, None),
+            ],
+        )
+        self.assertEqual({str(cells["usage"]) for cells in bold}, {"59.350"})
+
+    def test_monthly_report_is_printed(self):
+        query = self._query()
+        self.assertEqual(
+            query.action_print()["report_name"], "amr_metering.report_usage"
+        )
+        html = (
+            self.env["ir.actions.report"]
+            ._render_qweb_html("amr_metering.report_usage", query.ids)[0]
+            .decode()
+        )
+        for text in ("59.350", "-10.900", "H:0501", "A:990000000101"):
+            self.assertIn(text, html)
 
 
 @tagged("post_install", "-at_install")

@@ -55,12 +55,17 @@ def span_usage_sql(query, spans, now=None):
                   ORDER BY r.read_at LIMIT 1)
                  LIMIT 1) b ON true
               JOIN LATERAL (
-                SELECT r.index FROM amr_reading r
-                 WHERE r.meter_id = s.id AND r.register = 'total'
-                   AND r.read_at BETWEEN GREATEST(s.date_from, s.begin_at,
+                SELECT r.index FROM (
+                    SELECT index, read_at FROM amr_reading
+                     WHERE meter_id = s.id AND register = 'total'
+                       AND quality <> 'suspect' AND superseded_by_id IS NULL
+                    UNION ALL
+                    SELECT index, read_at FROM amr_interval
+                     WHERE meter_id = s.id AND register = 'total'
+                       AND quality IN ('ok', 'estimated')) r
+                 WHERE r.read_at BETWEEN GREATEST(s.date_from, s.begin_at,
                                                   s.end_at - s.end_slack)
                                      AND s.end_at
-                   AND r.quality <> 'suspect' AND r.superseded_by_id IS NULL
                  ORDER BY r.read_at DESC LIMIT 1) e ON true
         )
         SELECT id AS meter_id, utility_id, name AS span,

@@ -1,39 +1,23 @@
 # Run by `odoo shell`: `env` is there. Prints one JSON object a figure.
 import json
 import os
+import sys
 import time
 from datetime import date
+
+from odoo.addons.amr_metering.tools import ensure_partitions
+
+sys.path.append("tests/bench")
+from _estate import make_estate  # noqa: E402
 
 HOURS = 8_760
 ROWS = int(os.environ["BENCH_ROWS"])
 METERS = max(ROWS // HOURS, 20)
-MODEL = {"number": "D", "company_id": 1}
 cr = env.cr  # noqa: F821
-
-
-def make_meters():
-    utility = env.ref("amr_base.utility_electricity")  # noqa: F821
-    model = env["amr.meter.model"].create(  # noqa: F821
-        {"name": "Bench", "utility_id": utility.id}
-    )
-    env.flush_all()  # noqa: F821
-    cr.execute(
-        """
-        INSERT INTO amr_meter (number, model_id, utility_id, company_id, ratio_percent,
-                               voltage_ratio, current_ratio, factor, state, active,
-                               relay_state)
-        SELECT 'B' || i, %s, %s, %s, 100, 1, 1, 1, 'normal', true, 'unknown'
-          FROM generate_series(1, %s) i RETURNING id
-        """,
-        (model.id, utility.id, env.company.id, METERS),  # noqa: F821
-    )
-    return [row[0] for row in cr.fetchall()]
 
 
 def load():
     """Fill a year as it would come in: hour by hour, every meter each hour."""
-    from odoo.addons.amr_metering.tools import ensure_partitions
-
     ensure_partitions(cr, "amr_interval", date(2025, 1, 1), date(2025, 12, 31))
     # indexes and foreign keys after the rows, as one loads any large table
     cr.execute("SET session_replication_role = replica")
@@ -109,7 +93,7 @@ def plain(meter):
     return cr.fetchall()
 
 
-meters = make_meters()
+meters = make_estate(env, METERS, "2024-12-31 16:00:00")  # noqa: F821
 __, load_ms = timed(load)
 cr.execute(
     "SELECT sum(reltuples)::bigint FROM pg_class WHERE relname ~ %s",

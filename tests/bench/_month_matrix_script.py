@@ -1,5 +1,6 @@
 # Run by `odoo shell`: `env` is there. Prints one JSON object a figure.
 import json
+import sys
 import threading
 import time
 import urllib.request
@@ -9,70 +10,28 @@ from werkzeug.serving import make_server
 
 from odoo.http import root
 
+sys.path.append("tests/bench")
+from _estate import make_estate  # noqa: E402
+
 METERS, PAGE = 3_462, 100
 MONTH = "2026-10-01"
 cr = env.cr  # noqa: F821
 
 
-def make_estate():
-    """Make meters in ten buildings with their daily freezes of two months, by SQL."""
-    utility = env.ref("amr_base.utility_electricity")  # noqa: F821
-    district = env["amr.district"].create({"code": "9", "name": "Bench"})  # noqa: F821
-    community = env["amr.community"].create(  # noqa: F821
-        {"code": "0001", "name": "Bench", "district_id": district.id}
-    )
-    buildings = env["amr.building"].create(  # noqa: F821
-        [
-            {"code": f"{number:03}", "name": str(number), "community_id": community.id}
-            for number in range(10)
-        ]
-    )
-    model = env["amr.meter.model"].create(  # noqa: F821
-        {"name": "Bench", "utility_id": utility.id}
-    )
-    env.flush_all()  # noqa: F821
+def fill():
+    """Make meters in ten buildings with their daily freezes of two months."""
+    meters = make_estate(env, METERS)  # noqa: F821
     cr.execute(
         """
-        WITH room AS (
-            INSERT INTO amr_room (name, building_id, community_id, company_id, active)
-            SELECT 'B' || i, (%(buildings)s)[1 + i %% 10], %(community)s, %(company)s,
-                   true
-              FROM generate_series(1, %(n)s) i RETURNING id, building_id
-        ), point AS (
-            INSERT INTO amr_metering_point (utility_id, kind, room_id, building_id,
-                                            community_id, company_id, active)
-            SELECT %(utility)s, 'normal', id, building_id, %(community)s, %(company)s,
-                   true FROM room RETURNING id, building_id
-        ), meter AS (
-            INSERT INTO amr_meter (number, address, model_id, utility_id, company_id,
-                                   ratio_percent, voltage_ratio, current_ratio, factor,
-                                   point_id, community_id, building_id, state, active,
-                                   relay_state)
-            SELECT 'B' || id, id::text, %(model)s, %(utility)s, %(company)s, 100, 1, 1,
-                   1, id, %(community)s, building_id, 'normal', true, 'unknown'
-              FROM point RETURNING id, point_id
-        ), installed AS (
-            INSERT INTO amr_installation (meter_id, point_id, community_id, company_id,
-                                          date_from, start_index)
-            SELECT id, point_id, %(community)s, %(company)s, '2026-08-31 16:00', 0
-              FROM meter
-        )
         INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index,
                                  quality, company_id)
         SELECT id, 'total', day, 'daily', 'remote',
                EXTRACT(epoch FROM day - '2026-08-31') / 86400 * 7 + id %% 13, 'ok',
-               %(company)s
+               company_id
           FROM generate_series('2026-08-31 16:00'::timestamp, '2026-11-01 16:00',
-                               '1 day') day, meter
+                               '1 day') day, amr_meter WHERE id = ANY(%s)
         """,
-        {
-            "n": METERS,
-            "company": env.company.id,  # noqa: F821
-            "utility": utility.id,
-            "community": community.id,
-            "buildings": buildings.ids,
-            "model": model.id,
-        },
+        (meters,),
     )
     cr.commit()
     # what autovacuum does within a minute
@@ -127,7 +86,7 @@ def best(work):
     return min((work() for __ in range(5)), key=lambda pair: pair[1])
 
 
-make_estate()
+fill()
 report = env["amr.usage.matrix"]  # noqa: F821
 server = make_server("127.0.0.1", 0, root, threaded=True)
 url = f"http://127.0.0.1:{server.port}"
