@@ -27,6 +27,10 @@ from . import amr_read_task_line
 from . import amr_read_task_line_entry
 from . import amr_metering_point_route
 from . import amr_read_kpi
+from . import amr_route_book
+from . import amr_route_book_line
+from . import amr_route_book_collect
+from . import amr_read_task_book
 from . import amr_account
 from . import amr_box
 from . import amr_building

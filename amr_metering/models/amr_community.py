@@ -43,6 +43,14 @@ class AmrCommunity(models.Model):
         )
         return task.action_start()
 
+    def action_make_books(self):
+        """Make route books of the whole community, one for each line number."""
+        self.ensure_one()
+        task = self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.id}
+        )
+        return task.action_make_books()
+
     def action_open_read_plans(self):
         """Show the community's read plans; a first one is suggested."""
         self.ensure_one()

@@ -163,22 +163,31 @@ class AmrReadTask(models.Model):
 
     def action_start(self):
         for task in self:
-            task._lock()
-            if task.state != "draft":
-                continue
-            task._check_freeze_date()
-            meters = self.env["amr.meter"].search(task._get_meters_domain())
-            if not meters:
-                raise UserError(
-                    self.env._(
-                        "There is no installed meter in this scope. Choose another "
-                        "community or building, or select meters."
-                    )
-                )
-            task._create_lines(meters)
-            task.sudo().write({"state": "running", "started_at": fields.Datetime.now()})
-            task._refresh_or_dispatch()
+            if task._begin():
+                task._refresh_or_dispatch()
         return self._get_form_action() if len(self) == 1 else None
+
+    def _begin(self):
+        """Write down what is to be read.
+
+        :return: False when the task was begun before
+        :raises UserError: there is nothing to read
+        """
+        self._lock()
+        if self.state != "draft":
+            return False
+        self._check_freeze_date()
+        meters = self.env["amr.meter"].search(self._get_meters_domain())
+        if not meters:
+            raise UserError(
+                self.env._(
+                    "There is no installed meter in this scope. Choose another "
+                    "community or building, or select meters."
+                )
+            )
+        self._create_lines(meters)
+        self.sudo().write({"state": "running", "started_at": fields.Datetime.now()})
+        return True
 
     def _lock(self):
         """Keep a second press of the button, or another browser, waiting."""

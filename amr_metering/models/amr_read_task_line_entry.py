@@ -84,15 +84,20 @@ class AmrReadTaskLine(models.Model):
             domain.append(("task_id.started_at", ">=", since))
         lines = self.search(domain)  # as the reader: his scope only
         task = self.env["amr.read.task"].browse(task_id or ())
+        return {
+            "title": task.name if task else self.env._("My reading round"),
+            "lines": self._get_entries(lines),
+        }
+
+    @api.model
+    def _get_entries(self, lines):
+        """Return what is to be known of lines on the way, one of a meter, in order."""
         self.env.flush_all()
         self.env.cr.execute(
             SHEET_SQL, {"lines": lines.ids, "now": fields.Datetime.now()}
         )
         rows = sorted(self.env.cr.dictfetchall(), key=self._walking_order)
-        return {
-            "title": task.name if task else self.env._("My reading round"),
-            "lines": [self._prepare_entry(row) for row in rows],
-        }
+        return [self._prepare_entry(row) for row in rows]
 
     @api.model
     def _walking_order(self, row):

@@ -13,6 +13,7 @@ from . import (
     test_read_kpi,
     test_read_plan,
     test_read_task,
+    test_route_book,
     test_usage_reports,
     test_vee_golden,
     test_vee_night,
