@@ -10,10 +10,11 @@ from test_database import FOLDER, cluster, conf, fresh, run_odoo
 DATABASE = "bench"
 
 
-def run_script(name, *modules):
-    """Yield what a script of this folder prints as JSON objects, one a line.
+def run_script(names, *modules):
+    """Yield what scripts of this folder print as JSON objects, one a line.
 
-    :param str name: file in this folder, run by ``odoo shell`` (``env`` is there)
+    :param str names: files in this folder, one after the other by ``odoo shell``
+        (``env`` is there)
     :param modules: addons that the database has
     """
     server = cluster()
@@ -26,7 +27,9 @@ def run_script(name, *modules):
     with open(log, "a") as errors:
         done = subprocess.run(
             odoo_command("shell", "-c", settings, "-d", DATABASE, "--no-http"),
-            input=(Path(__file__).parent / name).read_text(),
+            input="\n".join(
+                (Path(__file__).parent / name).read_text() for name in names.split()
+            ),
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -35,5 +38,5 @@ def run_script(name, *modules):
     server.drop(DATABASE)
     figures = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not figures:
-        raise SetupError(f"{name} failed: see {log}")
+        raise SetupError(f"{names} failed: see {log}")
     yield from map(json.loads, figures)
