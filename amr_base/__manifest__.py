@@ -26,6 +26,7 @@
         "views/amr_box_views.xml",
         "views/amr_utility_views.xml",
         "views/amr_account_views.xml",
+        "views/amr_timetable_views.xml",
         "views/amr_tariff_views.xml",
         "wizards/amr_operator_views.xml",
         "views/res_users_views.xml",

@@ -36,6 +36,7 @@
         "views/amr_meter_views.xml",
         "views/amr_metering_point_views.xml",
         "views/amr_agreement_views.xml",
+        "views/amr_tariff_gap_views.xml",
         "views/amr_building_views.xml",
         "views/amr_line_views.xml",
         "views/amr_box_views.xml",

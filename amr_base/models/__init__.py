@@ -11,9 +11,12 @@ from . import amr_room_batch
 from . import amr_utility
 from . import amr_account
 from . import amr_tariff
+from . import amr_priced_mixin
 from . import amr_tariff_version
 from . import amr_tariff_line
 from . import amr_tariff_surcharge
+from . import amr_timetable_line
+from . import amr_timetable
 from . import res_users
 from . import auditlog_log
 from . import auditlog_log_line

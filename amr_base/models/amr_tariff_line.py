@@ -14,6 +14,7 @@ class AmrTariffLine(models.Model):
     """One price of a version: of a register (time of use) or from a quantity (step)."""
 
     _name = "amr.tariff.line"
+    _inherit = "amr.priced.mixin"
     _description = "Tariff price"
     _order = "version_id, register, quantity_from"
 

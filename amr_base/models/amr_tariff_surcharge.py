@@ -5,8 +5,10 @@ class AmrTariffSurcharge(models.Model):
     """Amount added per unit consumed or once per bill, such as sewage or a fund."""
 
     _name = "amr.tariff.surcharge"
+    _inherit = "amr.priced.mixin"
     _description = "Tariff surcharge"
     _order = "version_id, id"
+    _free = frozenset({"name"})
 
     version_id = fields.Many2one(
         "amr.tariff.version", required=True, index=True, ondelete="cascade"

@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 
 class AmrUtility(models.Model):
@@ -31,3 +32,18 @@ class AmrUtility(models.Model):
     active = fields.Boolean(default=True)
 
     _code_unique = models.Constraint("UNIQUE (code)", "This utility exists already.")
+
+    def _check_valid(self, day):
+        """Refuse to use a utility after its validity has ended (KTAMR manual 3.1.2).
+
+        :raises UserError: one of these has ended by ``day``
+        """
+        for utility in self:
+            if utility.date_end and utility.date_end <= day:
+                raise UserError(
+                    self.env._(
+                        "%(utility)s is not used any more since %(day)s.",
+                        utility=utility.name,
+                        day=utility.date_end,
+                    )
+                )

@@ -21,6 +21,8 @@ class TestAccessWalk(AccessWalk, AmrCommon):
         "amr.tariff.line": "r r r rwcd",
         "amr.tariff.surcharge": "r r r rwcd",
         "amr.tariff.version": "r r r rwcd",
+        "amr.timetable": "r r r rwcd",
+        "amr.timetable.line": "r r r rwcd",
         "amr.utility": "r r r rwcd",
     }
     open = {
@@ -30,6 +32,8 @@ class TestAccessWalk(AccessWalk, AmrCommon):
         "amr.tariff.line",
         "amr.tariff.surcharge",
         "amr.tariff.version",
+        "amr.timetable",
+        "amr.timetable.line",
         "amr.utility",
     }
 

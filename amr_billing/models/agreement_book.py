@@ -1,7 +1,7 @@
 """Reads all that a batch of agreements needs for rating, in a handful of queries."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from odoo.tools import SQL
@@ -103,7 +103,8 @@ class AgreementBook:
         for agreement in self.agreements:
             tolerance = agreement.company_id.amr_closing_tolerance * 3600
             changes = {price.start for price in self.prices(agreement)}
-            for _gap, parts in self.gaps[agreement.id]:
+            for gap, parts in self.gaps[agreement.id]:
+                changes |= set(self._year_starts(agreement, *gap))
                 for meter, start, end in parts:
                     wanted |= {(meter.id, start, tolerance), (meter.id, end, tolerance)}
                     wanted |= {
@@ -177,17 +178,29 @@ class AgreementBook:
             if (price.start or start) < end and (price.end or end) > start
         ]
 
-    def _span(self, prices, meter, start, end):
+    def _year_starts(self, agreement, start, end):
+        """When calendar years begin in a time, if the steps of a year matter."""
+        if not any(price.yearly for price in self.prices(agreement)):
+            return []
+        community = agreement.community_id
+        years = range(
+            community._local_date(start).year, community._local_date(end).year + 1
+        )
+        starts = [community._local_midnight(date(year, 1, 1)) for year in years]
+        return [moment for moment in starts if start <= moment < end]
+
+    def _span(self, prices, years, meter, start, end):
         inside = self._inside(prices, start, end)
         priced = {name for price in inside for name in price.priced_registers()}
-        changes = [price.start for price in inside if start < (price.start or start)]
+        changes = {price.start for price in inside if start < (price.start or start)}
+        changes |= {moment for moment in years if start < moment < end}
         readings = {}
         for register in priced | set(TIME_REGISTERS):
             opening = self._at(meter, register, start, before=end)
             closing = self._at(meter, register, end, after=start)
             between = [
                 self.readings[meter.id, register, change][0]
-                for change in changes
+                for change in sorted(changes)
                 if (meter.id, register, change) in self.readings
             ]
             if register in priced or (opening and closing):
@@ -224,11 +237,17 @@ class AgreementBook:
         for gap, parts in self.gaps[agreement.id]:
             if not parts and not self.billed[agreement.id]:
                 raise NoMeter()
+            years = self._year_starts(agreement, *gap)
+            priced = [(piece.start, piece.end, piece.consumption) for piece in pieces]
+            priced += self.billed[agreement.id]
             pieces += rate(
-                [self._span(prices, *part) for part in parts],
+                [self._span(prices, years, *part) for part in parts],
                 prices,
-                used=self._used(agreement, *gap),
+                used=self._used_in_month(agreement, priced, *gap),
+                used_year=self._used_in_year(agreement, priced, *gap),
                 scale=Decimal(self._months(agreement, *gap)),
+                year_starts=years,
+                persons=agreement.account_id.household_size,
                 rounding=Decimal(str(currency.rounding)),
             )
         return pieces
@@ -240,17 +259,21 @@ class AgreementBook:
         last = community._local_date(end - timedelta(microseconds=1))
         return (last.year - first.year) * 12 + last.month - first.month + 1
 
-    def _used(self, agreement, start, end):
-        """Units billed before in the month of the gap: its position in the steps."""
-        community = agreement.community_id
+    def _used_in_month(self, agreement, priced, start, end):
+        """Units priced before in the month of the gap: its position in the steps."""
         if self._months(agreement, start, end) > 1:
             return Decimal(0)
-        month = community._local_midnight(community._local_date(start).replace(day=1))
+        day = agreement.community_id._local_date(start).replace(day=1)
+        return self._used_since(agreement, priced, day, end)
+
+    def _used_in_year(self, agreement, priced, start, end):
+        """Units priced before in the calendar year in which the gap begins."""
+        day = agreement.community_id._local_date(start).replace(month=1, day=1)
+        return self._used_since(agreement, priced, day, start)
+
+    def _used_since(self, agreement, priced, day, end):
+        since = agreement.community_id._local_midnight(day)
         return sum(
-            (
-                used
-                for begin, stop, used in self.billed[agreement.id]
-                if month <= begin and stop <= end
-            ),
+            (used for begin, stop, used in priced if since <= begin and stop <= end),
             Decimal(0),
         )

@@ -1,4 +1,5 @@
 from odoo import models
+from odoo.tools import SQL
 
 from odoo.addons.amr_base.tools import dec
 
@@ -35,4 +36,26 @@ class AmrTariffVersion(models.Model):
                 for surcharge in self.surcharge_ids
             ),
             minimum=dec(self.min_charge, self.currency_id.decimal_places),
+            step_period=self.step_period,
+            persons_included=self.household_included,
+            per_person=dec(self.household_quantity),
         )
+
+    def _get_billed_ends(self):
+        """Add the local day up to which charges stand on each version."""
+        ends = super()._get_billed_ends()
+        charges = self.env["amr.charge"].sudo()
+        charges.flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT h.tariff_version_id, max(((h.end_at - INTERVAL '1 microsecond')
+                           AT TIME ZONE 'UTC' AT TIME ZONE c.tz)::date + 1)
+                  FROM amr_charge h JOIN amr_community c ON c.id = h.community_id
+                 WHERE h.tariff_version_id = ANY(%s)
+                 GROUP BY h.tariff_version_id
+                """,
+                list(self.ids),
+            )
+        )
+        return {**ends, **dict(rows)}

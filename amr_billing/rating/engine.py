@@ -16,7 +16,10 @@ def rate(
     prices: Sequence[Price],
     *,
     used: Decimal = ZERO,
+    used_year: Decimal = ZERO,
     scale: Decimal = Decimal(1),
+    year_starts: Sequence[datetime] = (),
+    persons: int = 0,
     rounding: Decimal = CENT,
 ) -> list[Piece]:
     """Price the consumption of one agreement over one bill.
@@ -26,24 +29,50 @@ def rate(
     follow the version in force at the end, and the minimum looks at energy only.
 
     :param spans: the meters in the order in which they were installed.
-    :param used: units already priced in the same period (position in the steps).
-    :param scale: periods the bill stands for; multiplies the steps.
+    :param used: units already priced in the same month (position in its steps).
+    :param used_year: units already priced in the calendar year of the first span.
+    :param scale: months the bill stands for; multiplies the steps of a month.
+    :param year_starts: when a calendar year begins; steps of a year begin again there.
+    :param persons: size of the household, for what a tariff allows to large ones.
     :param rounding: the currency's smallest step.
     :raise RatingError: one of :mod:`.errors`; then nothing is priced at all.
     """
     if not spans:
         return []
     prices = _checked(prices)
+    cuts = year_starts if any(price.yearly for price in prices) else ()
+    place = _Place(used, used_year, scale, persons)
     pieces = []
-    segments = [segment for span in spans for segment in _segments(span, prices)]
+    segments = [segment for span in spans for segment in _segments(span, prices, cuts)]
     for segment in segments:
-        energy = list(_energy(segment, used, scale, rounding))
+        if segment.start in cuts:
+            place.year = ZERO
+        energy = list(_energy(segment, place, rounding))
         consumption = sum((piece.consumption for piece in energy), ZERO)
-        used += consumption
+        place.month += consumption
+        place.year += consumption
         pieces += energy
         pieces += _unit_surcharges(segment, energy, consumption, rounding)
     pieces += _once_per_bill(segments, pieces, rounding)
     return pieces
+
+
+@dataclass
+class _Place:
+    """Where in the steps of the month and of the year the next unit lies."""
+
+    month: Decimal
+    year: Decimal
+    months: Decimal
+    persons: int
+
+    def blocks(self, price: Price, consumption: Decimal, at: datetime):
+        """(block number, units, price) of a consumption that begins here."""
+        used, scale = (
+            (self.year, Decimal(1)) if price.yearly else (self.month, self.months)
+        )
+        extra = price.allowance(self.persons)
+        return split_blocks(price, used, consumption, scale, at, extra)
 
 
 @dataclass(frozen=True)
@@ -66,8 +95,11 @@ def _checked(prices: Sequence[Price]) -> list[Price]:
     return ordered
 
 
-def _segments(span: Span, prices: list[Price]) -> Iterator[_Segment]:
+def _segments(
+    span: Span, prices: list[Price], cuts: Sequence[datetime]
+) -> Iterator[_Segment]:
     edges = {span.start, span.end}
+    edges.update(cut for cut in cuts if span.start < cut < span.end)
     edges.update(
         edge
         for price in prices
@@ -82,9 +114,7 @@ def _segments(span: Span, prices: list[Price]) -> Iterator[_Segment]:
         yield _Segment(span, price, start, end)
 
 
-def _energy(
-    segment: _Segment, used: Decimal, scale: Decimal, rounding: Decimal
-) -> Iterator[Piece]:
+def _energy(segment: _Segment, place: _Place, rounding: Decimal) -> Iterator[Piece]:
     price, registers = segment.price, segment.price.priced_registers()
     if not registers or (price.method == "flat" and price.price is None):
         raise MissingPrice(segment.start)
@@ -93,7 +123,7 @@ def _energy(
         start, end = curve.at(segment.start), curve.at(segment.end)
         consumption = curve.consumption(start, end)
         for component, units, unit_price in _priced(
-            segment, register, used, consumption, scale
+            segment, register, consumption, place
         ):
             yield _piece(
                 segment,
@@ -108,7 +138,7 @@ def _energy(
     _refuse_unpriced(segment, registers)
 
 
-def _priced(segment, register, used, consumption, scale):
+def _priced(segment, register, consumption, place):
     """(component, units, price) of one register's consumption in a segment."""
     price = segment.price
     if price.method == "tou":
@@ -116,8 +146,8 @@ def _priced(segment, register, used, consumption, scale):
     if price.method == "step":
         return [
             (f"{register}/{number}", units, unit_price)
-            for number, units, unit_price in split_blocks(
-                price, used, consumption, scale, segment.start
+            for number, units, unit_price in place.blocks(
+                price, consumption, segment.start
             )
         ]
     return [(register, consumption, price.price)]

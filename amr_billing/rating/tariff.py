@@ -8,7 +8,7 @@ from decimal import Decimal
 from .errors import InvalidPrice, MissingPrice
 from .values import ZERO
 
-TIME_REGISTERS = ("t1", "t2", "t3", "t4")
+TIME_REGISTERS = ("t1", "t2", "t3", "t4", "t5")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class Price:
 
     :param method: ``flat`` (price), ``tou`` (registers) or ``step`` (steps).
     :param minimum: least amount for energy on one bill.
+    :param step_period: ``month`` or ``year``: how long the steps are counted.
+    :param per_person: what each person of a household beyond ``persons_included``
+        adds to the end of every step, per step period.
     """
 
     key: Hashable
@@ -45,6 +48,18 @@ class Price:
     steps: tuple[Step, ...] = ()
     surcharges: tuple[Surcharge, ...] = ()
     minimum: Decimal = ZERO
+    step_period: str = "month"
+    persons_included: int = 0
+    per_person: Decimal = ZERO
+
+    @property
+    def yearly(self) -> bool:
+        """Whether the position in the steps is counted over the calendar year."""
+        return self.method == "step" and self.step_period == "year"
+
+    def allowance(self, persons: int) -> Decimal:
+        """Units by which every step of a household of this size ends later."""
+        return max(persons - self.persons_included, 0) * self.per_person
 
     def covers(self, moment: datetime) -> bool:
         """Whether this version is in force at ``moment``."""
@@ -54,7 +69,7 @@ class Price:
 
     def check(self) -> None:
         """:raise InvalidPrice: when the table contradicts itself."""
-        amounts = [self.minimum]
+        amounts = [self.minimum, self.per_person]
         amounts += [self.price] if self.price is not None else []
         amounts += self.registers.values()
         amounts += [step.price for step in self.steps]
@@ -77,13 +92,19 @@ class Price:
 
 
 def split_blocks(
-    price: Price, used: Decimal, consumption: Decimal, scale: Decimal, at: datetime
+    price: Price,
+    used: Decimal,
+    consumption: Decimal,
+    scale: Decimal,
+    at: datetime,
+    extra: Decimal = ZERO,
 ) -> list[tuple[int, Decimal, Decimal]]:
     """Cut a consumption into the blocks of a stepped price.
 
     :param used: units of the same period that were priced before.
     :param scale: how many periods the steps stand for (a bill over two months has
         blocks of double size).
+    :param extra: units by which every block ends later (a large household).
     :return: block number from 1, units in it, price; never empty, blocks without
         units are left out (but one remains for a consumption of zero).
     :raise MissingPrice: when the first unit lies below the first step.
@@ -92,7 +113,7 @@ def split_blocks(
         raise MissingPrice(at, "total")
     position, rest = used, consumption
     blocks = []
-    limits = [step.start * scale for step in price.steps[1:]] + [None]
+    limits = [(step.start + extra) * scale for step in price.steps[1:]] + [None]
     for number, (step, limit) in enumerate(zip(price.steps, limits, strict=True), 1):
         if limit is not None and position >= limit:
             continue

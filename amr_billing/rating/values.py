@@ -65,7 +65,7 @@ class Piece:
     """
 
     kind: str  # energy, surcharge (per unit), fixed (per bill) or minimum
-    component: str  # total, t1 … t4, total/1 … (block), surcharge/KEY, minimum
+    component: str  # total, t1 … t5, total/1 … (block), surcharge/KEY, minimum
     meter: Hashable
     price: Hashable
     start: datetime

@@ -40,6 +40,7 @@ from . import amr_line
 from . import amr_room
 from . import amr_room_batch
 from . import amr_tariff
+from . import amr_tariff_gap
 from . import amr_alarm_limit
 from . import amr_meter_alarm
 from . import amr_alarm

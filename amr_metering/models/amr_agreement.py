@@ -41,10 +41,16 @@ class AmrAgreement(models.Model):
     company_id = fields.Many2one(related="point_id.company_id", store=True, index=True)
     tariff_id = fields.Many2one(
         "amr.tariff",
+        compute="_compute_tariff_id",
+        store=True,
+        readonly=False,
+        precompute=True,
         required=True,
         ondelete="restrict",
         tracking=True,
         domain="[('utility_id', '=', utility_id)]",
+        help="The default tariff of such rooms, unless another is chosen; a tariff of "
+        "its own gives one meter its own price.",
     )
     payment_mode = fields.Selection(
         [("postpaid", "Postpaid"), ("prepaid", "Prepaid")],
@@ -97,6 +103,30 @@ class AmrAgreement(models.Model):
             ),
         }
         return fields.Domain.OR(domains[state] for state in value if state in domains)
+
+    @api.depends("point_id")
+    def _compute_tariff_id(self):
+        for agreement in self:
+            if agreement.point_id and not agreement.tariff_id:
+                point = agreement.point_id
+                agreement.tariff_id = agreement.tariff_id._get_default(
+                    point.company_id, point.utility_id, point.room_id.usage
+                )
+
+    @api.constrains("tariff_id", "date_from")
+    def _check_tariff_valid(self):
+        for agreement in self:
+            day = agreement.community_id._local_date(agreement.date_from)
+            if agreement.tariff_id._has_ended(day):
+                raise ValidationError(
+                    self.env._(
+                        "Tariff %(tariff)s has ended before %(day)s: choose one that "
+                        "still holds, or add a version.",
+                        tariff=agreement.tariff_id.name,
+                        day=day,
+                    )
+                )
+            agreement.utility_id._check_valid(day)
 
     @api.constrains("tariff_id", "point_id", "account_id")
     def _check_consistency(self):

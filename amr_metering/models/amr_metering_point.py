@@ -13,7 +13,11 @@ class AmrMeteringPoint(models.Model):
 
     name = fields.Char(compute="_compute_name", search="_search_name")
     utility_id = fields.Many2one(
-        "amr.utility", required=True, index=True, ondelete="restrict"
+        "amr.utility",
+        required=True,
+        index=True,
+        ondelete="restrict",
+        domain="['|', ('date_end', '=', False), ('date_end', '>', 'today')]",
     )
     kind = fields.Selection(
         [("normal", "Normal"), ("public", "Public"), ("master", "Master")],
@@ -79,6 +83,10 @@ class AmrMeteringPoint(models.Model):
         return fields.Domain.OR(
             fields.Domain(name, operator, value) for name in self._rec_names_search
         )
+
+    @api.constrains("utility_id")
+    def _check_utility_valid(self):
+        self.utility_id._check_valid(fields.Date.context_today(self))
 
     @api.depends("room_id.building_id")
     def _compute_building_id(self):
