@@ -68,7 +68,7 @@ class TestCharge(BillingCommon):
             self.charge.unlink()
 
     def test_a_charge_keeps_what_it_was_made_of(self):
-        self._change_price(date(2026, 2, 1), 9)
+        self._change_price(FEBRUARY, 9)
         self.assertEqual(self.charge.unit_price, 0.5283)
         self.assertEqual(self.charge.factor, 1)
         self.assertEqual(self.charge.amount, 52.83)
