@@ -28,6 +28,7 @@
         "data/amr_interval_cron.xml",
         "wizards/amr_meter_replace_views.xml",
         "wizards/amr_occupancy_change_views.xml",
+        "wizards/amr_room_merge_views.xml",
         "wizards/amr_excel_export_views.xml",
         "wizards/amr_usage_query_views.xml",
         "wizards/amr_reading_estimate_views.xml",

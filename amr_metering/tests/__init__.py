@@ -15,8 +15,9 @@ from . import (
     test_read_task,
     test_route_book,
     test_usage_reports,
+    test_room_merge,
+    test_tariff_gap,
     test_vee_golden,
     test_vee_night,
     test_vee_rules,
-    test_tariff_gap,
 )

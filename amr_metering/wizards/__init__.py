@@ -7,3 +7,5 @@ from . import amr_excel_export
 from . import amr_usage_query
 from . import amr_reading_estimate
 from . import amr_route_book_upload
+from . import amr_room_merge
+from . import amr_room_merge_line
