@@ -25,9 +25,11 @@ STEP_SQL = """
     CREATE OR REPLACE FUNCTION amr_index_step(
         before_index numeric, after_index numeric, digits integer
     ) RETURNS numeric IMMUTABLE LANGUAGE sql AS $$
-        SELECT after_index - before_index
-             + CASE WHEN before_index - after_index > 5 * 10::numeric ^ (digits - 1)
-                    THEN 10::numeric ^ digits ELSE 0 END
+        SELECT CASE
+            WHEN after_index >= before_index THEN after_index - before_index
+            WHEN before_index - after_index > 5 * 10::numeric ^ (digits - 1)
+                THEN after_index - before_index + 10::numeric ^ digits
+            ELSE after_index - before_index END
     $$
 """
 

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..tools import KnownFloat
@@ -13,6 +13,7 @@ from .usage_sql import (
     last_index,
 )
 
+PAGE = 500
 DAYS = tuple(f"d{day:02}" for day in range(1, 32))
 
 # The daily freezes of an installation in a month, the last one before it if the month
@@ -29,6 +30,15 @@ CHAIN = SQL(
     SELECT i.date_to, NULL, i.end_index WHERE i.date_to <= b.end_at AND i.end_index > 0
     """,
     usable=USABLE,
+)
+
+# The local midnights of the month as UTC, the next month's first one at the end.
+MIDNIGHTS = SQL(
+    """
+    SELECT array_agg(
+               day AT TIME ZONE c.tz AT TIME ZONE 'UTC' ORDER BY day) AS midnights
+      FROM generate_series(d.first::timestamp, d.after::timestamp, '1 day') day
+    """
 )
 
 
@@ -67,6 +77,15 @@ class AmrUsageMatrix(models.Model):
         vars()[name] = KnownFloat(str(day), digits="AMR Consumption", readonly=True)
     del day, name
 
+    @api.model
+    def search_fetch(self, domain, field_names=None, offset=0, limit=None, order=None):
+        """Find a page's rows first, then add up the days of those only."""
+        if not limit or limit > PAGE:
+            return super().search_fetch(domain, field_names, offset, limit, order)
+        page = super().search_fetch(domain, [], offset, limit, order)
+        page.fetch(field_names)
+        return page
+
     @property
     def _table_query(self):
         return SQL(
@@ -74,23 +93,20 @@ class AmrUsageMatrix(models.Model):
             SELECT i.id::bigint * 100000 + (d.first - DATE '2000-01-01') AS id,
                    d.first AS month, %(place)s, %(account)s, u.*
               FROM %(installed)s CROSS JOIN %(months)s %(bounds)s
+             CROSS JOIN LATERAL (%(midnights)s) n
               LEFT JOIN LATERAL (%(before)s) r0 ON true
               LEFT JOIN LATERAL (
                 SELECT sum(used) AS usage,
                        count(DISTINCT day)::integer AS day_count, %(days)s
                   FROM (
                     SELECT used * m.factor AS used,
-                           CASE WHEN begin_day = end_day
-                                 AND begin_day >= d.first
-                                THEN begin_day - d.first + 1 END AS day
+                           CASE WHEN next_at <= n.midnights[day + 1] AND day > 0
+                                THEN day END AS day
                       FROM (
                         SELECT amr_index_step(
                                    index, LEAD(index) OVER w, mm.digits) AS used,
-                               (at AT TIME ZONE 'UTC' AT TIME ZONE c.tz)::date
-                                   AS begin_day,
-                               ((LEAD(at) OVER w - INTERVAL '1 microsecond')
-                                   AT TIME ZONE 'UTC' AT TIME ZONE c.tz)::date
-                                   AS end_day
+                               LEAD(at) OVER w AS next_at,
+                               width_bucket(at, n.midnights) AS day
                           FROM (%(chain)s) chain
                         WINDOW w AS (ORDER BY at, id)) step
                      WHERE used IS NOT NULL) cell) u ON true
@@ -107,6 +123,7 @@ class AmrUsageMatrix(models.Model):
             installed=INSTALLED,
             months=MONTHS,
             bounds=BOUNDS,
+            midnights=MIDNIGHTS,
             before=last_index(SQL("b.begin_at"), SQL("r.kind = 'daily'")),
             chain=CHAIN,
             installed_then=INSTALLED_THEN,

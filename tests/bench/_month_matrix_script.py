@@ -113,15 +113,15 @@ def meter_by_meter():
     return (time.perf_counter() - begin) / len(few) * METERS
 
 
-few = [row["meter_id"]["id"] for row in page["records"][:50]]
+few = [row["meter_id"]["id"] for row in page["records"][:20]]
 baseline = meter_by_meter()
 count = f"{METERS} meters × 31 days"
 for name, seconds, note in (
-    ("month_matrix", all_seconds, f"{count} in one call; a call a meter"),
-    ("month_matrix_page", page_seconds, f"{count}, a page of {PAGE}"),
+    ("month_matrix", page_seconds, f"{count}, the page of {PAGE} that the list asks"),
     ("month_matrix_sorted", sorted_seconds, f"{count}, a page of {PAGE} by total"),
+    ("month_matrix_all", all_seconds, f"{count} in one call; a call a meter"),
 ):
     figure = {"name": name, "value": round(seconds, 3), "unit": "s", "note": note}
-    figure["baseline"] = round(baseline, 1) if name == "month_matrix" else None
+    figure["baseline"] = round(baseline, 1) if name == "month_matrix_all" else None
     print(json.dumps(figure))
 server.shutdown()
