@@ -132,8 +132,11 @@ class Link:
             self._unasked(registry.detect(frame), frame)
 
     def _unasked(self, name, frame):
-        """An uplink, unless it is a late or repeated reply to a recent request."""
+        """An uplink, unless it is a late or repeated reply to a recent request, or says
+        not even whose it is (a bare acknowledgement)."""
         protocol = registry.get(name)
+        if protocol.decode(frame).address is None:
+            return
         for known, request in self._recent:
             if known == name and (protocol.matches(request, frame) or frame in request):
                 _logger.debug("%s: stale reply dropped", self.key)
@@ -200,18 +203,34 @@ class Link:
         if not self.session:
             return Outcome(request.frame, error="offline")
         self._recent.append((request.protocol.name, request.frame))
-        self._exchange = Exchange(request, self.config.byte_gap)
         start = loop.time()
-        try:
-            self.session.send(request.frame)
-            _logger.debug("%s > %s", self.key, _Hex(request.protocol, request.frame))
-            reply = await self._exchange.wait(min(request.timeout, left))
-        finally:
-            self._exchange = None
-            self._free_at = loop.time() + self.config.pace
+        steps = request.protocol.steps(request.frame)
+        for number, step in enumerate(steps, 1):
+            if number > 1:
+                await asyncio.sleep(self.config.pace)
+            reply, left = None, request.deadline - loop.time()
+            if not self.session or left <= 0:
+                break
+            # the last answer has to fit the whole: it knows whom the steps were for
+            asked = request.frame if number == len(steps) else step
+            reply = await self._step(request, step, asked, left)
+            if reply is None:
+                break
         ms = round((loop.time() - start) * 1000)
         error = None if reply else "timeout"
         return Outcome(request.frame, reply, error, ms, sent=True)
+
+    async def _step(self, request, step, asked, left):
+        """Send one frame of a request and return the reply, or None."""
+        loop = asyncio.get_running_loop()
+        self._exchange = Exchange(request.protocol, asked, self.config.byte_gap)
+        try:
+            self.session.send(step)
+            _logger.debug("%s > %s", self.key, _Hex(request.protocol, step))
+            return await self._exchange.wait(min(request.timeout, left))
+        finally:
+            self._exchange = None
+            self._free_at = loop.time() + self.config.pace
 
     def stop(self):
         """Give up everything that waits, and the reply that is awaited."""
@@ -243,10 +262,10 @@ class Link:
 class Exchange:
     """The request that is on the line now, and the search for its reply."""
 
-    def __init__(self, request, byte_gap):
-        self.protocol = request.protocol
-        self._request = request.frame
-        self._framer = request.protocol.Framer()
+    def __init__(self, protocol, request, byte_gap):
+        self.protocol = protocol
+        self._request = request
+        self._framer = protocol.Framer()
         self._byte_gap = byte_gap
         self._loop = asyncio.get_running_loop()
         self._future = self._loop.create_future()

@@ -221,6 +221,11 @@ class Protocol:
         """Whether ``reply`` answers ``request``."""
         raise NotImplementedError
 
+    def steps(self, request):
+        """Frames of ``request``, to be sent in one go, each after the answer to the one
+        before; the answer to the last one is the reply."""
+        return [request]
+
     def redact(self, frame):
         """Hex of ``frame`` with passwords and authentication codes starred out."""
         return frame.hex()

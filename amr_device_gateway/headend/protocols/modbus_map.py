@@ -23,7 +23,6 @@ must have a size of its own: a late answer to another block is never taken for t
 
 import math
 import re
-import struct
 from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
@@ -31,6 +30,7 @@ from typing import NamedTuple
 from pymodbus.client.mixin import ModbusClientMixin
 
 from . import models
+from .floats import decimal32
 from .modbus_frames import HOLDING, INPUT, MAX_COUNT
 
 MODELS = "modbus_models"
@@ -129,13 +129,7 @@ class Register(NamedTuple):
             return Decimal(number)
         if math.isinf(number):
             raise BadValue(f"The value of {self.name} is infinite.")
-        if self.type == "float64":
-            return Decimal(repr(number))
-        wanted = struct.pack(">f", number)
-        texts = (f"{number:.{digits}g}" for digits in range(6, 10))
-        return Decimal(
-            next(one for one in texts if struct.pack(">f", float(one)) == wanted)
-        )
+        return Decimal(repr(number)) if self.type == "float64" else decimal32(number)
 
 
 class Block(NamedTuple):

@@ -15,6 +15,7 @@ from ..protocols.authenticator import KEY_VARIABLE, SimulatorAuthenticator
 from ..protocols.base import ProtocolError
 from .dtu import Dtu
 from .electricity import ElectricityMeter
+from .mbus import MbusMeter
 from .modbus import ModbusMeter
 from .water import cjt188_meter
 
@@ -23,6 +24,7 @@ _logger = logging.getLogger(__name__)
 KINDS = {
     "dlt645-2007": ElectricityMeter,
     "cjt188": cjt188_meter,
+    "mbus": MbusMeter,
     "modbus": ModbusMeter,
     "modbus-tcp": ModbusMeter,
 }
