@@ -37,13 +37,8 @@ class AccountImporter(SheetImporter):
         self.prepare(rows)
         leaders = [group[0] for group in self.groups.values()]
         followers = [row for group in self.groups.values() for row in group[1:]]
-        self._work_rows(leaders)
-        self._work_rows(followers)
-
-    def _work_rows(self, rows):
-        prepare, self.prepare = self.prepare, lambda rows: None
-        super().work(rows)
-        self.prepare = prepare
+        self.work_rows(leaders)
+        self.work_rows(followers)
 
     def plan(self, row):
         vals = row.values
@@ -135,16 +130,13 @@ class AccountImporter(SheetImporter):
     def apply(self, plans):
         new = [plan for plan in plans if not plan.record]
         # who may add accounts may add their customers; there is no other right to it
-        partners = (
-            self.env["res.partner"]
-            .sudo()
-            .create([dict(plan.extra["card"]) for plan in new])
-        )
+        quiet = self.env["res.partner"].sudo().with_context(tracking_disable=True)
+        partners = quiet.create([dict(plan.extra["card"]) for plan in new])
         vals = [
             {**plain(plan.vals), "partner_id": partner.id}
             for plan, partner in zip(new, partners, strict=True)
         ]
-        made = iter(self.records.create(vals))
+        made = iter(self.make(self.model, vals))
         records = [plan.record or next(made) for plan in plans]
         for plan, account in zip(plans, records, strict=True):
             if plan.record and plan.extra.get("card"):
@@ -162,4 +154,4 @@ class AccountImporter(SheetImporter):
     def count(self, row, what):
         """A further room of an account that the file makes is new like the account."""
         made = what == "changed" and row.values["number"] in self.made
-        super().count(row, "new" if made else what)
+        return super().count(row, "new" if made else what)

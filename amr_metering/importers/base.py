@@ -17,11 +17,6 @@ from odoo.addons.amr_base.tools import dec
 from ..estate_book import BY_KEY, Row
 
 CHUNK = 500
-SPARING = {
-    "mail_create_nolog": True,
-    "mail_create_nosubscribe": True,
-    "mail_notrack": True,
-}
 
 
 class RowError(Exception):
@@ -82,7 +77,7 @@ class SheetImporter:
     model = None
 
     def __init__(self, env, report, places, dry_run=False):
-        self.env = env(context={**env.context, **SPARING})
+        self.env = env
         self.report = report
         self.places = places
         self.dry_run = dry_run
@@ -94,8 +89,12 @@ class SheetImporter:
         return self.env[self.model]
 
     def work(self, rows):
-        """Import rows, chunk by chunk."""
+        """Import the rows of the sheet."""
         self.prepare(rows)
+        self.work_rows(rows)
+
+    def work_rows(self, rows):
+        """Plan rows and carry them out, chunk by chunk."""
         plans = []
         for row in rows:
             try:
@@ -124,11 +123,16 @@ class SheetImporter:
     def apply(self, plans):
         """Carry plans out; return their records in the same order."""
         new = [plan for plan in plans if not plan.record]
-        made = iter(self.records.create([plain(plan.vals) for plan in new]))
+        made = iter(self.make(self.model, [plain(plan.vals) for plan in new]))
         for plan in plans:
             if plan.record:
                 plan.record.write(plain(plan.vals))
         return [plan.record or next(made) for plan in plans]
+
+    def make(self, model, vals_list):
+        """Create records; the import's report stands for a note on each of them."""
+        quiet = self.env[model].with_context(tracking_disable=True)
+        return quiet.create(vals_list).with_env(self.env)
 
     def done(self, plan, record):
         """Learn of a record that was made, for the rows that refer to it."""

@@ -113,14 +113,13 @@ class MeterImporter(SheetImporter):
     def work(self, rows):
         """Masters come before what is measured behind them."""
         self.prepare(rows)
-        self.prepare = lambda rows: None
         waiting = rows
         while waiting:
             names = {str(row.values["number"]) for row in waiting}
             ready = [
                 row for row in waiting if str(row.values.get("parent")) not in names
             ]
-            super().work(ready or waiting)
+            self.work_rows(ready or waiting)
             taken = {id(row) for row in ready}
             waiting = [row for row in waiting if id(row) not in taken] if ready else []
 
@@ -428,21 +427,29 @@ class MeterImporter(SheetImporter):
                     record.write(plain(vals))
                 elif vals:
                     vals["point_id"] = point.id
-                    queue.append(plain(self._complete(key, vals, meter)))
-        self.env["amr.installation"].create(installations)
-        self.env["amr.agreement"].create(agreements)
+                    if key == "installation":
+                        vals["meter_id"] = meter.id
+                    queue.append(plain(vals))
+        self.make("amr.installation", installations)
+        self._name_agreements(agreements)
+        self.make("amr.agreement", agreements)
         return records
 
-    def _complete(self, key, vals, meter):
-        if key == "installation":
-            return {**vals, "meter_id": meter.id}
-        # a dry run takes no numbers from the sequence
-        return {**vals, "name": "-"} if self.dry_run else vals
+    def _name_agreements(self, vals_list):
+        """Number agreements; a dry run takes no numbers from the sequence."""
+        sequence = self.env["ir.sequence"].sudo()
+        domain = [
+            ("code", "=", "amr.agreement"),
+            ("company_id", "in", [self.company.id, False]),
+        ]
+        sequence = sequence.search(domain, order="company_id", limit=1)
+        for vals in vals_list:
+            vals["name"] = "-" if self.dry_run else sequence.next_by_id()
 
     def _make_points(self, plans):
         new = [plan for plan in plans if not plan.extra["spot"].point]
-        points = self.env["amr.metering.point"].create(
-            [plan.extra["spot"].vals for plan in new]
+        points = self.make(
+            "amr.metering.point", [plan.extra["spot"].vals for plan in new]
         )
         for plan, point in zip(new, points, strict=True):
             plan.extra["made"] = point

@@ -54,4 +54,5 @@ REASONS = {
 
 def sentence(env, reason, values):
     """Return the sentence for a reason of the reader, in the person's language."""
-    return env._(REASONS[reason]) % values
+    text = env._(REASONS[reason])
+    return text % values

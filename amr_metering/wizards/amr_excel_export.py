@@ -38,7 +38,9 @@ class AmrExcelExport(models.TransientModel):
         """Return the names there are to choose from, by column."""
         company = [("company_id", "=", self.env.company.id)]
         return {
-            "model": self.env["amr.meter.model"].search([]).mapped("name"),
+            "model": self.env["amr.meter.model"]
+            .search([("active", "=", True)])
+            .mapped("name"),
             "tariff": self.env["amr.tariff"].search(company).mapped("name"),
         }
 
