@@ -63,6 +63,7 @@
         "views/amr_diagnosis_views.xml",
         "views/amr_account_views.xml",
         "views/amr_excel_import_views.xml",
+        "wizards/amr_commissioning_views.xml",
         "views/amr_metering_menus.xml",
         "views/amr_report_menus.xml",
     ],

@@ -4,6 +4,15 @@ from odoo import models
 class AmrCommunity(models.Model):
     _inherit = "amr.community"
 
+    def _get_first_close(self):
+        """The first month is closed by the first billing run that was finished."""
+        run = self.env["amr.billing.run"].search(
+            [("community_id", "=", self.id), ("state", "=", "done")],
+            order="date_to",
+            limit=1,
+        )
+        return super()._get_first_close() or run.date_to
+
     def action_open_bills(self):
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id(

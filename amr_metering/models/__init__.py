@@ -45,6 +45,7 @@ from . import amr_alarm_limit
 from . import amr_meter_alarm
 from . import amr_alarm
 from . import amr_alarm_check
+from . import amr_community_commissioning
 from . import amr_excel_import
 from . import amr_excel_import_sheet
 from . import amr_excel_import_problem

@@ -4,6 +4,7 @@ from . import (
     test_archive,
     test_changes,
     test_estimate,
+    test_commissioning,
     test_excel_import,
     test_exceptions,
     test_ingest,

@@ -1,3 +1,4 @@
+from .opening_check import Meter, check_openings
 from .span_usage import span_usage_sql
 from .schedule import next_run
 from .known_float import KnownFloat

@@ -9,3 +9,6 @@ from . import amr_reading_estimate
 from . import amr_route_book_upload
 from . import amr_room_merge
 from . import amr_room_merge_line
+from . import amr_commissioning
+from . import amr_commissioning_step
+from . import amr_commissioning_doubt
