@@ -8,10 +8,12 @@ class AmrCommunity(models.Model):
         """The first month is closed by the first billing run that was finished."""
         run = self.env["amr.billing.run"].search(
             [("community_id", "=", self.id), ("state", "=", "done")],
-            order="date_to",
+            order="done_at",
             limit=1,
         )
-        return super()._get_first_close() or run.date_to
+        return super()._get_first_close() or (
+            run.done_at and self._local_date(run.done_at)
+        )
 
     def action_open_bills(self):
         self.ensure_one()
