@@ -60,16 +60,48 @@ class AuditlogRule(models.Model):
 
         return create_noted
 
-    def _note_created(self, records):
-        """Log who made these records, in one batch."""
-        log = {
+    def _prepare_note(self, records, method):
+        return {
             "model_id": self.pool._auditlog_model_cache[records._name],
-            "method": "create",
+            "method": method,
             "user_id": self.env.uid,
             "http_request_id": self.env["auditlog.http.request"].current_http_request(),
             "http_session_id": self.env["auditlog.http.session"].current_http_session(),
             "log_type": "fast",
         }
+
+    @api.model
+    def _write_each(self, records, name, values):
+        """Give each record its own value of one field, logged in one batch.
+
+        Record by record the log would read each of them twice.
+
+        :param str name: a many2one
+        :param values: recordsets, one for each record
+        """
+        kept = [record[name] for record in records]
+        guard = {(records._name, (record.id,)) for record in records}
+        for record, value in zip(records, values, strict=True):
+            record.with_context(auditlog_guard=guard)[name] = value
+        if records._name not in getattr(self.pool, "_auditlog_model_cache", ()):
+            return
+        rule = self.sudo()
+        note = rule._prepare_note(records, "write")
+        logs = []
+        for record, old, new in zip(records.sudo(), kept, values, strict=True):
+            log = {**note, "res_id": record.id, "name": record.display_name[:64]}
+            pair = [{record.id: {name: rule._note_value(each)}} for each in (old, new)]
+            log["line_ids"] = rule._create_log_line_on_write(log, [name], *pair, [])
+            logs.append(log)
+        rule.env["auditlog.log"].create(logs)
+
+    @staticmethod
+    def _note_value(record):
+        return (record.id, record.sudo().display_name) if record else False
+
+    def _note_created(self, records):
+        """Log who made these records, in one batch."""
+        log = self._prepare_note(records, "create")
         self.env["auditlog.log"].create(
             [
                 {**log, "res_id": record.id, "name": (record.display_name or "")[:64]}

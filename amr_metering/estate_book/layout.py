@@ -167,11 +167,23 @@ ROOMS = Sheet(
         _note,
     ),
 )
+ID_TYPES = (
+    ("id_card", "身份证"),
+    ("passport", "护照"),
+    ("licence", "营业执照"),
+    ("other", "其他"),
+)
+# the customer card in the order of KTAMR manual 3.3
 _CARD = (
+    Column("id_type", "证件名称", "choice", choices=ID_TYPES, example="身份证"),
+    Column("id_number", "证件号码", "label", example="321100198001010011"),
     Column("phone", "联系电话", "label", example="0511-85012345"),
-    Column("email", "电子邮箱"),
+    Column("mobile", "手机号", "label", example="13800138000"),
     Column("street", "联系地址", example="金三角小区 1号楼 0101"),
     Column("zip", "邮政编码", "label", example="212000"),
+    Column("bank_name", "开户行"),
+    Column("bank_account", "开户帐号", "label"),
+    Column("sex", "性别", "choice", choices=(("male", "男"), ("female", "女"))),
 )
 ACCOUNTS = Sheet(
     "accounts",
@@ -183,6 +195,10 @@ ACCOUNTS = Sheet(
         Column("building", "楼宇", "label", example="1号楼", help=_building.help),
         Column("room", "房间号", "label", example="0101", help=_room.help),
         *_CARD,
+        Column("email", "电子邮箱"),
+        Column(
+            "household_size", "家庭人口", "integer", help="阶梯计价用；不详可留空。"
+        ),
     ),
 )
 _INSTALLED = (
@@ -275,6 +291,8 @@ METERS = Sheet(
             "agreed_from", "协议开始", "datetime", help="留空即装表时间；当地时间。"
         ),
         Column("parent", "上级总表", "label", help="所在总表的表号。"),
+        Column("line", "线路", "digits", width=10, help="线路的 10 位编号。"),
+        Column("box", "表箱", help="小区内表箱的名称。"),
         _note,
     ),
 )

@@ -5,6 +5,16 @@ from collections import defaultdict
 from .base import Plan, RowError, SheetImporter, plain
 
 CARD = ("name", "phone", "email", "street", "zip")
+OWN = (
+    "mobile",
+    "sex",
+    "id_type",
+    "id_number",
+    "bank_name",
+    "bank_account",
+    "household_size",
+)
+PLACE = ("community", "building", "room")
 
 
 class AccountImporter(SheetImporter):
@@ -51,6 +61,7 @@ class AccountImporter(SheetImporter):
         self.check_once(row, (number, room.id), "room")
         account = self.known.get(number)
         card = {name: str(vals[name]) for name in CARD if vals.get(name)}
+        own = {name: vals[name] for name in OWN if name in vals}
         extra = {}
         if room:
             self._check_vacant(room, number)
@@ -58,15 +69,14 @@ class AccountImporter(SheetImporter):
                 extra["room"] = room
         if not account:
             extra["card"] = card
-            return Plan(
-                row, None, {"number": number, "community_id": community.id}, extra
-            )
+            own.update(number=number, community_id=community.id)
+            return Plan(row, None, own, extra)
         self._check_account(account, row, community, room)
         changed = self.changes(account.partner_id.sudo(), card)
         if changed:
             self._check_card(account)
             extra["card"] = changed
-        return Plan(row, account, {}, extra)
+        return Plan(row, account, self.changes(account, own), extra)
 
     def _check_vacant(self, room, number):
         account = room.sudo().account_id
@@ -88,15 +98,16 @@ class AccountImporter(SheetImporter):
 
     def _check_account(self, account, row, community, room):
         first = self.groups[account.number][0]
-        if row is not first and row.values["name"] != first.values["name"]:
-            raise RowError(
-                self.env._(
-                    "Account %(number)s has another name in row %(row)s.",
-                    number=account.number,
-                    row=first.number,
-                ),
-                "name",
-            )
+        for key in row.values.keys() - set(PLACE):
+            if row.values[key] != first.values.get(key):
+                raise RowError(
+                    self.env._(
+                        "Row %(row)s says otherwise of account %(number)s.",
+                        number=account.number,
+                        row=first.number,
+                    ),
+                    key,
+                )
         if not room and community != account.community_id:
             raise RowError(
                 self.env._(
@@ -139,11 +150,20 @@ class AccountImporter(SheetImporter):
         made = iter(self.make(self.model, vals))
         records = [plan.record or next(made) for plan in plans]
         for plan, account in zip(plans, records, strict=True):
+            if plan.record and plan.vals:
+                account.write(plain(plan.vals))
             if plan.record and plan.extra.get("card"):
                 account.check_access("write")
                 account.partner_id.sudo().write(plan.extra["card"])
-            if plan.extra.get("room"):
-                plan.extra["room"].account_id = account
+        pairs = [
+            (plan.extra["room"], account)
+            for plan, account in zip(plans, records, strict=True)
+            if plan.extra.get("room")
+        ]
+        if pairs:
+            rooms, accounts = zip(*pairs, strict=True)
+            rooms = self.env["amr.room"].union(*rooms)
+            self.env["auditlog.rule"]._write_each(rooms, "account_id", accounts)
         return records
 
     def done(self, plan, record):

@@ -2,6 +2,7 @@
 
 from odoo.addons.amr_base.tools import dec
 
+from .accounts import CARD, OWN
 from .base import local
 from .places import Places
 
@@ -83,16 +84,16 @@ class ArchiveRows:
         accounts = self.env["amr.account"].search(
             [*self.domain, ("state", "=", "active")], order="number"
         )
+        own = [
+            name
+            for name in OWN
+            if accounts._has_field_access(accounts._fields[name], "read")
+        ]
         for account in accounts:
             partner = account.partner_id.sudo()
-            card = {
-                "number": account.number,
-                "name": partner.name,
-                "phone": partner.phone,
-                "email": partner.email,
-                "street": partner.street,
-                "zip": partner.zip,
-            }
+            card = {"number": account.number}
+            card.update((name, partner[name]) for name in CARD)
+            card.update((name, account[name] or None) for name in own)
             rooms = account.room_ids & account.room_ids._filtered_access("read")
             for room in rooms.sorted(lambda r: (r.building_id.full_code, r.name)):
                 yield {**card, **self._place(room.community_id, room.building_id, room)}
@@ -133,6 +134,8 @@ class ArchiveRows:
             "model": meter.model_id.name,
             "address": meter.address,
             "note": meter.note,
+            "line": meter.line_id.full_code,
+            "box": meter.box_id.name,
         }
         for name in ("ratio_percent", "voltage_ratio", "current_ratio"):
             values[name] = dec(meter[name], 4)

@@ -62,8 +62,21 @@ class MeterImporter(SheetImporter):
                 [*company, ("number", "in", list(accounts))]
             )
         }
+        self._fetch_wiring(rows, company)
         self._fetch_points(rows)
         self._fetch_read(meters)
+
+    def _fetch_wiring(self, rows, company):
+        self.lines, self.boxes = {}, {}
+        if any("line" in row.values for row in rows):
+            for line in self.env["amr.line"].search(company):
+                self.lines[line.full_code] = line
+        if any("box" in row.values for row in rows):
+            boxes = self.env["amr.box"].search(company)
+            for key, group in boxes.grouped(
+                lambda box: (box.community_id.id, box.name)
+            ).items():
+                self.boxes[key] = group
 
     def _fetch_points(self, rows):
         """Fetch the metering points of the communities that the rows name."""
@@ -136,6 +149,7 @@ class MeterImporter(SheetImporter):
         vals = {"model_id": model.id}
         vals.update((key, row.values[key]) for key in DEVICE if key in row.values)
         self._check_address(vals, number)
+        vals.update(self._find_wiring(row.values))
         extra = self._plan_place(row.values, meter, model)
         if not meter:
             vals["number"] = number
@@ -155,6 +169,30 @@ class MeterImporter(SheetImporter):
             ),
             "model",
         )
+
+    def _find_wiring(self, values):
+        """Return line and box of a meter, as ids."""
+        found = {}
+        if "line" in values:
+            line = self.lines.get(values["line"])
+            if not line:
+                raise RowError(
+                    self.env._("There is no such line in your scope."), "line"
+                )
+            found["line_id"] = line.id
+        if "box" in values:
+            found["box_id"] = self._find_box(values).id
+        return found
+
+    def _find_box(self, values):
+        community, building, __ = self.places.find(values)
+        boxes = self.boxes.get((community.id, values["box"]), self.env["amr.box"])
+        near = boxes.filtered(lambda box: box.building_id == building)
+        if len(near or boxes) != 1:
+            raise RowError(
+                self.env._("The community has no such meter box, or several."), "box"
+            )
+        return near or boxes
 
     def _check_address(self, vals, number):
         address = vals.get("address")

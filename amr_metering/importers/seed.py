@@ -8,10 +8,11 @@ import re
 from collections import defaultdict
 
 from ..estate_book import Row
+from . import accounts
 from .base import RowError
 
 BETWEEN = re.compile(r"[\s\[\]［］【】\-－–—]+")
-CARD = ("number", "name", "phone", "email", "street", "zip")
+CARD = ("number", *accounts.CARD, *accounts.OWN)
 DEVICE = ("tariff", "ratio_percent", "date_from", "kind", "start_index", "model")
 
 
@@ -25,19 +26,19 @@ class SeedSheet:
 
     def split(self, rows):
         """Return (rows of accounts, rows of meters); what matches nothing is told."""
-        accounts, meters = {}, []
+        customers, meters = {}, []
         self._index_rooms()
         for row in rows:
             try:
                 place = self._find_place(row.values["place"])
                 # a second row of the same room brings a second meter only
                 key = (row.values["number"], row.values["name"], *place.values())
-                accounts.setdefault(key, self._pick(row, CARD, place))
+                customers.setdefault(key, self._pick(row, CARD, place))
                 if row.values.get("address"):
                     meters.append(self._prepare_meter(row, place))
             except RowError as error:
                 self.report.refuse(row, error)
-        return list(accounts.values()), meters
+        return list(customers.values()), meters
 
     def _index_rooms(self):
         self.by_address = defaultdict(list)

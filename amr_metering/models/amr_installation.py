@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 BEGINNING = {"meter_id", "point_id", "date_from", "start_index"}
 ENDING = {"date_to", "end_index"}
@@ -64,10 +65,20 @@ class AmrInstallation(models.Model):
         Its time stays empty and its state “not enabled”: it waits among the meters to
         be read (KTAMR manual 3.2.5).
         """
-        for installation in self:
-            meter = installation.meter_id
-            if not installation.date_to and not meter.latest_at:
-                meter.sudo().latest_index = installation.start_index
+        self.flush_recordset(["meter_id", "date_to", "start_index"])
+        self.meter_id.flush_recordset(["latest_at", "latest_index"])
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE amr_meter m SET latest_index = i.start_index
+                  FROM amr_installation i
+                 WHERE i.id = ANY(%s) AND i.meter_id = m.id AND i.date_to IS NULL
+                   AND m.latest_at IS NULL
+                """,
+                list(self.ids),
+            )
+        )
+        self.meter_id.invalidate_recordset(["latest_index"])
 
     def write(self, vals):
         if BEGINNING & vals.keys():

@@ -205,6 +205,48 @@ class TestExcelImport(MeteringCommon):
         self.assertEqual(self._counts(record)["表计"], (0, 1, 0, 0))
         self.assertEqual(str(dec(meter.installation_ids.start_index)), "5.125")
 
+    def test_the_whole_card_and_the_wiring_come_in_and_go_out(self):
+        """Rows 24 and 12: every column there is."""
+        building = self.building
+        line = self.env["amr.line"].create(
+            {"name": "L", "code": "01", "building_id": building.id}
+        )
+        self.env["amr.box"].create({"name": "A-1", "building_id": building.id})
+        card = {
+            "id_type": "passport",
+            "id_number": "E1234",
+            "mobile": "13800138000",
+            "street": "中山路 1 号",
+            "zip": "212000",
+            "bank_name": "工商银行",
+            "bank_account": "6222020000000000000",
+            "sex": "female",
+            "email": "z@example.com",
+            "household_size": 5,
+        }
+        wiring = {"line": line.full_code, "box": "A-1", "note": "x"}
+        rows = self._archive()
+        rows["accounts"] = [self._account_row(**card)]
+        rows["meters"] = [{**METER, **wiring, "current_ratio": Decimal("1.5")}]
+        self.assertFalse(self._reasons(self._run(self._file(**rows))))
+        found = read_book(self._export(), 9999)[0]
+        account = found["accounts"][-1].values
+        self.assertEqual({key: account.get(key) for key in card}, card)
+        meter = found["meters"][-1].values
+        self.assertEqual({key: meter.get(key) for key in wiring}, wiring)
+        self.assertEqual(meter["current_ratio"], Decimal("1.5000"))
+        again = self._run(self._file(**rows))
+        self.assertFalse(any(c[0] or c[1] for c in self._counts(again).values()))
+
+    def test_rows_of_one_account_say_the_same(self):
+        rows = self._archive()
+        rows["accounts"][1]["phone"] = "other"
+        record = self._run(self._file(**rows))
+        self.assertEqual(
+            self._reasons(record),
+            [("客户", 3, "联系电话", "Row 2 says otherwise of account 160605001.")],
+        )
+
     def test_a_room_keeps_its_customer_and_its_meter(self):
         self._run(self._file(**self._archive()))
         record = self._run(
