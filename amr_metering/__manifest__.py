@@ -64,6 +64,7 @@
         "views/amr_account_views.xml",
         "views/amr_excel_import_views.xml",
         "wizards/amr_commissioning_views.xml",
+        "data/ir_actions_excel.xml",
         "views/amr_metering_menus.xml",
         "views/amr_report_menus.xml",
     ],

@@ -8,4 +8,4 @@ reason. What may stand in which column is told by `layout`.
 from .cells import CellError, Place
 from .layout import BY_KEY, SHEETS, Column, Sheet
 from .reader import BookError, Problem, Row, read_book
-from .writer import write_book, write_list, write_marked, write_template
+from .writer import write_book, write_marked, write_template

@@ -173,27 +173,6 @@ def write_template(sheets, lists=None):
     return write_book({}, lists, sheets)
 
 
-def write_list(title, headers, rows):
-    """Write one plain list with a heading row, for people to look at.
-
-    :param str title: of the sheet, at most 31 characters
-    :param rows: iterable of sequences
-    :rtype: bytes
-    """
-    book = _Book()
-    page = book.book.add_worksheet(title)
-    page.freeze_panes(1, 0)
-    for col, header in enumerate(headers):
-        page.write_string(0, col, header, book.formats["head"])
-        page.set_column(col, col, max(10, 2 * len(header) + 6))
-    last = 0
-    for last, values in enumerate(rows, 1):
-        for col, value in enumerate(values):
-            book.put(page, last, col, value)
-    page.autofilter(0, 0, last, max(len(headers) - 1, 0))
-    return book.close()
-
-
 def write_marked(data, reasons):
     """Give the bad rows of a file back as they were, with the reason behind them.
 

@@ -6,6 +6,7 @@ from . import (
     test_estimate,
     test_commissioning,
     test_excel_import,
+    test_excel_list,
     test_exceptions,
     test_ingest,
     test_interval,
