@@ -57,6 +57,7 @@
         "views/amr_alarm_limit_views.xml",
         "views/amr_read_plan_views.xml",
         "views/amr_read_kpi_views.xml",
+        "views/amr_status_board_views.xml",
         "views/amr_room_views.xml",
         "views/amr_room_batch_views.xml",
         "views/amr_community_views.xml",
@@ -70,5 +71,6 @@
     ],
     "assets": {
         "web.assets_backend": ["amr_metering/static/src/**/*"],
+        "web.assets_tests": ["amr_metering/static/tests/tours/**/*"],
     },
 }

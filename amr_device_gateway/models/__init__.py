@@ -1,4 +1,5 @@
 from . import amr_community
+from . import amr_dashboard
 from . import amr_link
 from . import amr_meter_model
 from . import amr_meter

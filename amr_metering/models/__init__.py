@@ -49,3 +49,6 @@ from . import amr_community_commissioning
 from . import amr_excel_import
 from . import amr_excel_import_sheet
 from . import amr_excel_import_problem
+from . import amr_status_board
+from . import amr_dashboard
+from . import amr_dashboard_todo

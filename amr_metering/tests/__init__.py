@@ -8,6 +8,7 @@ from . import (
     test_excel_import,
     test_excel_list,
     test_exceptions,
+    test_dashboard,
     test_ingest,
     test_interval,
     test_meter,
@@ -22,4 +23,5 @@ from . import (
     test_vee_golden,
     test_vee_night,
     test_vee_rules,
+    test_status_board,
 )

@@ -7,6 +7,7 @@ from . import amr_vend_credit
 from . import amr_vend_decision
 from . import amr_account
 from . import amr_agreement
+from . import amr_alarm
 from . import amr_command
 from . import amr_exception
 from . import amr_meter

@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_alarm
 from . import test_accounting
 from . import test_counter
 from . import test_credit
