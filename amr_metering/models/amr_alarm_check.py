@@ -100,14 +100,9 @@ class AmrAlarm(models.Model):
                        AND e.state <> 'resolved' AND e.kind = ANY(%(kinds)s)
                  GROUP BY m.meter_id
                 """,
-                kinds=self._get_kinds_of_use(),
+                kinds=list(self.env["amr.exception"]._get_kinds_about_use()),
             )
         )
-
-    @api.model
-    def _get_kinds_of_use(self):
-        """Return the kinds of exceptions that say that use is not as it should be."""
-        return sorted(self.env["amr.exception"]._get_kinds_about_use())
 
     @api.model
     def _end_unwatched(self):

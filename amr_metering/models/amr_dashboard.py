@@ -27,10 +27,16 @@ READ_SQL = """
                (l.day + INTERVAL '1 day') AT TIME ZONE c.tz AT TIME ZONE 'UTC'
                    AS end_at) s
       LEFT JOIN LATERAL (
-        SELECT 1 AS hit FROM amr_reading r
+       (SELECT 1 AS hit FROM amr_reading r
          WHERE r.meter_id = m.id AND r.read_at >= s.begin_at AND r.read_at < s.end_at
            AND r.quality <> 'suspect' AND r.source <> 'estimate'
            AND r.superseded_by_id IS NULL
+         LIMIT 1)
+         UNION ALL
+       (SELECT 1 FROM amr_interval v
+         WHERE v.meter_id = m.id AND v.read_at >= s.begin_at AND v.read_at < s.end_at
+           AND v.quality = 'ok' AND v.source <> 'estimate'
+         LIMIT 1)
          LIMIT 1) h ON true
      WHERE m.active AND m.id IN %(meters)s AND i.date_from < s.end_at
      GROUP BY l.day ORDER BY l.day
@@ -78,7 +84,7 @@ class AmrDashboard(models.AbstractModel):
 
         :param int community_id: only of this community; all in scope without it
         """
-        communities = self.env["amr.community"].search([])
+        communities = self.env["amr.community"].search([("active", "=", True)])
         chosen = communities.filtered(lambda one: one.id == community_id)
         scope = [("community_id", "=", chosen.id)] if chosen else []
         self.env.flush_all()

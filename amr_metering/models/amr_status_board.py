@@ -52,10 +52,10 @@ class AmrStatusBoard(models.AbstractModel):
             ``buildings``: floors of tiles ``[id, number, room, customer, utility,
             status, alarms]``
         """
-        communities = self.env["amr.community"].search([])
+        communities = self.env["amr.community"].search([("active", "=", True)])
         community = communities.filtered(lambda one: one.id == community_id)
         community = community or communities[:1]
-        utilities = self.env["amr.utility"].search([])
+        utilities = self.env["amr.utility"].search([("active", "in", (True, False))])
         return {
             "communities": [[one.id, one.name] for one in communities],
             "community_id": community.id,
@@ -102,7 +102,7 @@ class AmrStatusBoard(models.AbstractModel):
             SQL(
                 BOARD_SQL,
                 now=fields.Datetime.now(),
-                kinds=self.env["amr.alarm"]._get_kinds_of_use(),
+                kinds=list(self.env["amr.exception"]._get_kinds_about_use()),
                 meters=meters.subselect(),
             )
         )

@@ -1,6 +1,21 @@
 from odoo import fields
 from odoo.tools import SQL
 
+# the usable index nearest to an end of a span, of readings and of interval readings
+KNOWN_SQL = """
+    (SELECT read_at, index FROM amr_reading r
+      WHERE r.meter_id = s.id AND r.register = 'total' AND r.read_at BETWEEN %(between)s
+        AND r.quality <> 'suspect' AND r.superseded_by_id IS NULL
+      ORDER BY %(order)s LIMIT 1)
+    UNION ALL
+    (SELECT read_at, index FROM amr_interval i
+      WHERE i.meter_id = s.id AND i.register = 'total' AND i.read_at BETWEEN %(between)s
+        AND i.quality IN ('ok', 'estimated')
+      ORDER BY %(order)s LIMIT 1)
+"""
+FIRST = SQL("s.begin_at AND s.begin_at + s.slack")
+LAST = SQL("GREATEST(s.date_from, s.begin_at, s.end_at - s.end_slack) AND s.end_at")
+
 
 def span_usage_sql(query, spans, now=None):
     """Return a statement that gives the use of meters over spans of local time.
@@ -48,35 +63,8 @@ def span_usage_sql(query, spans, now=None):
                 SELECT s.start_index AS index
                  WHERE s.date_from > s.begin_at AND s.date_from <= s.end_at
                  UNION ALL
-                (SELECT r.index FROM amr_reading r
-                  WHERE r.meter_id = s.id AND r.register = 'total'
-                    AND r.read_at BETWEEN s.begin_at AND s.begin_at + s.slack
-                    AND r.quality <> 'suspect' AND r.superseded_by_id IS NULL
-                  ORDER BY r.read_at LIMIT 1)
+                (SELECT k.index FROM (%(first)s) k ORDER BY k.read_at LIMIT 1)
                  LIMIT 1) b ON true
               JOIN LATERAL (
-                SELECT r.index FROM (
-                    SELECT index, read_at FROM amr_reading
-                     WHERE meter_id = s.id AND register = 'total'
-                       AND quality <> 'suspect' AND superseded_by_id IS NULL
-                    UNION ALL
-                    SELECT index, read_at FROM amr_interval
-                     WHERE meter_id = s.id AND register = 'total'
-                       AND quality IN ('ok', 'estimated')) r
-                 WHERE r.read_at BETWEEN GREATEST(s.date_from, s.begin_at,
-                                                  s.end_at - s.end_slack)
-                                     AND s.end_at
-                 ORDER BY r.read_at DESC LIMIT 1) e ON true
-        )
-        SELECT id AS meter_id, utility_id, name AS span,
-               factor * (end_index - begin_index
-                         + CASE WHEN amr_rolled_over(begin_index, end_index, digits)
-                                THEN 10 ^ digits::numeric ELSE 0 END) AS usage
-          FROM ends
-         WHERE end_index >= begin_index
-            OR amr_rolled_over(begin_index, end_index, digits)
-        """,
-        now=now or fields.Datetime.now(),
-        query=query,
-        values=values,
-    )
+                SELECT k.index FROM (%(last)s) k
+                 ORDER BY k.read_at DESC LIMIT 1) e ON true

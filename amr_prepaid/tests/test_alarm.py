@@ -7,7 +7,7 @@ from .common import PrepaidCommon
 @tagged("post_install", "-at_install")
 class TestAlarm(PrepaidCommon):
     def test_what_is_left_is_watched(self):
-        """DH6200V3 manual 2.2: an alarm below 20 units; GV11: none of a public meter."""
+        """DH6200V3 manual 2.2: alarm below 20 units; GV11: none of a public meter."""
         self.env["amr.alarm.limit"].search([]).active = False
         self.env["amr.alarm.limit"].create({"remaining_min": 20})
         Alarm = self.env["amr.alarm"]
