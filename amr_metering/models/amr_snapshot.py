@@ -144,3 +144,29 @@ class AmrSnapshot(models.Model):
             values,
             page_size=len(values),
         )
+        return self.env.cr.rowcount
+
+    @api.model
+    def _get_alarm_values(self):
+        """Return what meters measured last, within a day, to compare with limits.
+
+        :return: list of ``(meter_id, kind, Decimal)``: the highest of the phases, in
+            volt and ampere
+        """
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT s.meter_id, v.kind, v.value
+                  FROM (SELECT DISTINCT ON (meter_id) * FROM amr_snapshot
+                         WHERE read_at > %(now)s::timestamp - INTERVAL '1 day'
+                           AND read_at <= %(now)s::timestamp
+                         ORDER BY meter_id, read_at DESC) s
+                 CROSS JOIN LATERAL (VALUES
+                    ('voltage', GREATEST(voltage_a, voltage_b, voltage_c)),
+                    ('current', GREATEST(current_a, current_b, current_c))
+                 ) v(kind, value)
+                 WHERE v.value IS NOT NULL
+                """,
+                now=fields.Datetime.now(),
+            )
+        )

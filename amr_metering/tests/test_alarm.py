@@ -151,24 +151,21 @@ class TestAlarm(MeteringCommon):
         with self.assertRaisesRegex(ValidationError, "not a phone number"):
             self.meter.alarm_phones = "call me"
 
-    def test_measured_values_are_compared_as_they_come(self):
-        row = {
-            "meter_id": self.meter.id,
-            "read_at": datetime(2026, 1, 2),
-            "voltage_a": Decimal("231.5"),
-            "voltage_b": Decimal("250.1"),
-            "current_a": Decimal("12.25"),
-        }
+    def test_measured_values_are_compared(self):
+        def measured(at, **values):
+            row = {"meter_id": self.meter.id, "read_at": datetime.fromisoformat(at)}
+            self.env["amr.snapshot"]._ingest([row | values])
+            self.env["amr.alarm"]._cron_check()
+
+        volts = {"voltage_a": Decimal("231.5"), "voltage_b": Decimal("250.1")}
         with freeze_time("2026-01-02 00:01:00"):
-            self.env["amr.snapshot"]._ingest([row])
+            measured("2026-01-02 00:00:00", current_a=Decimal("12.25"), **volts)
             self.assertEqual(self._running().mapped("kind"), ["voltage"])
             self.assertEqual(self._running().value, 250.1)
         with freeze_time("2026-01-04 00:01:00"):
-            old = {**row, "current_a": Decimal(99), "event": "overload"}
-            self.env["amr.snapshot"]._ingest([old])
-            self.assertFalse(self._running("current"))
-            row = {**row, "read_at": datetime(2026, 1, 4), "voltage_b": Decimal(230)}
-            self.env["amr.snapshot"]._ingest([row])
+            measured("2026-01-02 06:00:00", current_a=Decimal(99))
+            self.assertFalse(self._running("current"), "that is history")
+            measured("2026-01-04 00:00:00", voltage_a=Decimal(230))
         self.assertFalse(self._running())
 
     # === Use, from readings === #
@@ -269,6 +266,16 @@ class TestAlarm(MeteringCommon):
         found.action_resolve()
         self.env["amr.alarm"]._cron_check()
         self.assertEqual(alarm.state, "closed")
+
+    def test_a_meter_that_stands_still_alarms(self):
+        """DH6200V3 manual 2.1: somebody goes and looks whether energy is stolen."""
+        self.env["amr.exception"]._raise_exception(
+            "static", "no use for 30 days", meter=self.meter
+        )
+        self.env["amr.alarm"]._cron_check()
+        alarm = self._running("usage")
+        self.assertEqual(alarm.meter_id, self.meter)
+        self.assertIn(self.people[0].name, alarm.told)
 
     # === People === #
 

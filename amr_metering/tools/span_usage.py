@@ -68,3 +68,18 @@ def span_usage_sql(query, spans, now=None):
               JOIN LATERAL (
                 SELECT k.index FROM (%(last)s) k
                  ORDER BY k.read_at DESC LIMIT 1) e ON true
+        )
+        SELECT id AS meter_id, utility_id, name AS span,
+               factor * (end_index - begin_index
+                         + CASE WHEN amr_rolled_over(begin_index, end_index, digits)
+                                THEN 10 ^ digits::numeric ELSE 0 END) AS usage
+          FROM ends
+         WHERE end_index >= begin_index
+            OR amr_rolled_over(begin_index, end_index, digits)
+        """,
+        now=now or fields.Datetime.now(),
+        query=query,
+        values=values,
+        first=SQL(KNOWN_SQL, between=FIRST, order=SQL("read_at")),
+        last=SQL(KNOWN_SQL, between=LAST, order=SQL("read_at DESC")),
+    )
