@@ -2,6 +2,7 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.amr_metering.models.amr_meter import AmrMeter as Meter
+from odoo.addons.amr_metering.report.amr_meter import AmrMeter as CurrentData
 
 from ..tools import lock_rows
 from .amr_wallet import RESERVING_STATES
@@ -18,6 +19,11 @@ class AmrMeter(models.Model):
         "credit_series",
         "sold_purchase_no",
     }
+    _report_columns = (
+        *CurrentData._report_columns,
+        "credit_balance",
+        "credit_read_at",
+    )
 
     credit_balance = fields.Float(
         "Credit left",
