@@ -18,7 +18,15 @@ FLAGS = ("", "no_access", "unreadable", "not_found", "other_meter", "damaged")
 
 
 class BookError(ValueError):
-    """The file is no route book, or not a whole one; the text says why."""
+    """The file is no route book, or not a whole one; the text says why.
+
+    :ivar str code: the same for machines: ``size``, ``cut``, ``damaged``, ``checksum``,
+        ``kind`` or ``version``
+    """
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -156,7 +164,7 @@ def parse(data):
     :raises BookError: it is no book, of another version, cut short or altered
     """
     if len(data) > MAX_SIZE:
-        raise BookError("The file is larger than any route book.")
+        raise BookError("size", "The file is larger than any route book.")
     lines = _checked_lines(data)
     header = _header(lines[0])
     meters, results, faults = [], [], []
@@ -178,34 +186,40 @@ def _checked_lines(data):
     """Return the records' lines without the last, after comparing with it."""
     head, sep, tail = data.rstrip(b"\r\n\x1a\0 ").rpartition(b"END\t")
     if not sep:
-        raise BookError("The file has no last record: it was cut short.")
+        raise BookError("cut", "The file has no last record: it was cut short.")
     try:
         count, check = tail.decode("ascii").split("\t")
         count, check = int(count), int(check, 16)
     except ValueError as error:
-        raise BookError("The last record of the file is damaged.") from error
+        raise BookError("damaged", "The last record of the file is damaged.") from error
     if zlib.crc32(head) != check:
-        raise BookError("The checksum of the file is wrong: it was altered.")
+        raise BookError(
+            "checksum", "The checksum of the file is wrong: it was altered."
+        )
     try:
         lines = head.decode().splitlines()
     except UnicodeDecodeError as error:
-        raise BookError("The file is not UTF-8 text.") from error
+        raise BookError("damaged", "The file is not UTF-8 text.") from error
     if len(lines) != count or not lines:
-        raise BookError(f"The file has {len(lines)} records, not {count}.")
+        raise BookError("damaged", f"The file has {len(lines)} records, not {count}.")
     return lines
 
 
 def _header(line):
     values = line.split("\t")
     if values[0] != "AMRBOOK":
-        raise BookError("The file is no route book.")
+        raise BookError("kind", "The file is no route book.")
     if len(values) < 8 or values[1] != str(VERSION):
-        raise BookError(f"Route books of version {VERSION} are understood only.")
+        raise BookError(
+            "version", f"Route books of version {VERSION} are understood only."
+        )
     number, district, community, code, made, title = values[2:8]
     try:
         made_at = datetime.strptime(made, TIME)
     except ValueError as error:
-        raise BookError("The first record of the file is damaged.") from error
+        raise BookError(
+            "damaged", "The first record of the file is damaged."
+        ) from error
     return Header(number, district, community, code, made_at, title)
 
 

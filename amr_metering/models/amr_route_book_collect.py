@@ -24,7 +24,7 @@ class AmrRouteBook(models.Model):
         try:
             parsed = parse(data)
         except BookError as error:
-            raise UserError(self.env._("The file cannot be read: %s", error)) from error
+            raise UserError(self._get_file_text(error.code)) from error
         number = parsed.book.header.number
         book = self.with_context(active_test=False).search([("name", "=", number)])
         if len(book) != 1 or book.line_code != parsed.book.header.line:
@@ -37,6 +37,28 @@ class AmrRouteBook(models.Model):
             )
         book.sudo()._take(parsed, data)
         return book
+
+    @api.model
+    def _get_file_text(self, code):
+        """Return why a whole file is refused.
+
+        :param str code: of a :class:`BookError`
+        """
+        damaged = self.env._(
+            "The file is damaged: its first or last record, or the number of its "
+            "records, is wrong."
+        )
+        return {
+            "size": self.env._("The file is larger than any route book."),
+            "cut": self.env._("The file has no last record: it was cut short."),
+            "checksum": self.env._(
+                "The checksum of the file is wrong: it was altered."
+            ),
+            "kind": self.env._("The file is no route book."),
+            "version": self.env._(
+                "The file is of another version of the route book; update the handheld."
+            ),
+        }.get(code, damaged)
 
     def _take(self, parsed, data):
         self.ensure_one()
