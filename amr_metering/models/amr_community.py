@@ -6,6 +6,7 @@ class AmrCommunity(models.Model):
 
     meter_count = fields.Integer(compute="_compute_meter_counts")
     open_exception_count = fields.Integer(compute="_compute_meter_counts")
+    new_meter_count = fields.Integer(compute="_compute_meter_counts")
     read_plan_count = fields.Integer(compute="_compute_meter_counts")
 
     def _compute_meter_counts(self):
@@ -21,7 +22,12 @@ class AmrCommunity(models.Model):
         plans = dict(
             self.env["amr.read.plan"]._read_group(domain, ["community_id"], ["__count"])
         )
+        unread = [*domain, ("latest_at", "=", False), ("point_id", "!=", False)]
+        new = dict(
+            self.env["amr.meter"]._read_group(unread, ["community_id"], ["__count"])
+        )
         for community in self:
+            community.new_meter_count = new.get(community, 0)
             community.read_plan_count = plans.get(community, 0)
             community.meter_count = meters.get(community, 0)
             community.open_exception_count = exceptions.get(community, 0)
@@ -40,6 +46,14 @@ class AmrCommunity(models.Model):
         self.ensure_one()
         task = self.env["amr.read.task"].create(
             {"scope": "community", "community_id": self.id}
+        )
+        return task.action_start()
+
+    def action_read_new(self):
+        """Read the meters that were never read: opening indexes are proved so."""
+        self.ensure_one()
+        task = self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.id, "never_read": True}
         )
         return task.action_start()
 

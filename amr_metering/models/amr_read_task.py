@@ -79,6 +79,11 @@ class AmrReadTask(models.Model):
         help="The index at 00:00 of this day is read from the meters' frozen data. The "
         "end of a month is 00:00 of the first of the next one.",
     )
+    never_read = fields.Boolean(
+        "Only new meters",
+        help="Only meters that were never read: their typed opening index is proved by "
+        "a first reading (KTAMR manual 3.2.5).",
+    )
     state = fields.Selection(
         [("draft", "Draft"), ("running", "Running"), ("done", "Done")],
         default="draft",
@@ -158,6 +163,10 @@ class AmrReadTask(models.Model):
             if vals.get("name", self.env._("New")) == self.env._("New"):
                 vals["name"] = self.env["ir.sequence"].next_by_code("amr.read.task")
         return super().create(vals_list)
+
+    def _get_meters_domain(self):
+        domain = super()._get_meters_domain()
+        return [*domain, ("latest_at", "=", False)] if self.never_read else domain
 
     # === Start === #
 

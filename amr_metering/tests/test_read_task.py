@@ -269,3 +269,31 @@ class TestReadTask(MeteringCommon):
         for vals in ({"index": 5}, {"community_id": self.other_community.id}):
             with self.assertRaises(AccessError):
                 task.line_ids.with_user(reader).write(vals)
+
+    def test_a_typed_opening_index_is_proved_by_a_first_reading(self):
+        """KTAMR manual 3.2.5: it is shown at once, and read again at the meter."""
+        _point, new = self._install("990000000002", self._room("0102"), start_index=5)
+        self._ingest(self._row(44, "2026-01-01 00:00:00"))
+        self.assertEqual((new.latest_index, new.state), (5, "not_enabled"))
+        self.assertEqual(self.community.new_meter_count, 1)
+        task = self.env["amr.read.task"].browse(
+            self.community.action_read_new()["res_id"]
+        )
+        self.assertEqual(task.line_ids.meter_id, new)
+        self.assertEqual(task.line_ids.previous_index, 5)
+        task.line_ids.enter("6")
+        self.assertEqual((new.latest_index, new.state), (6, "normal"))
+        self.assertEqual(task.line_ids.usage, 1)
+        self.env.invalidate_all()
+        self.assertEqual(self.community.new_meter_count, 0)
+
+    def test_the_meters_of_a_line_are_read(self):
+        line = self.env["amr.line"].create(
+            {"name": "Line 1", "code": "01", "building_id": self.building.id}
+        )
+        self._install("990000000002", self._room("0102"))
+        self.meter.line_id = line
+        task = self.env["amr.read.task"].create({"scope": "line", "line_id": line.id})
+        task.action_start()
+        self.assertEqual(task.line_ids.meter_id, self.meter)
+        self.assertEqual(task.community_id, self.community)

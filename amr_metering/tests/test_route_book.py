@@ -207,18 +207,22 @@ class TestRouteBook(BookCase):
 
 
 @tagged("post_install", "-at_install")
-class TestRouteBookDownload(BookCase, HttpCase):
+class TestDownloads(BookCase, HttpCase):
+    """What a browser downloads, and whose."""
+
+    def _log_in(self, user):
+        user.password = f"{user.login}_1"
+        self.authenticate(user.login, f"{user.login}_1")
+
     def test_the_file_is_downloaded_with_the_browser(self):
         book = self._make()[1]
         url = book.action_download()["url"]
-        self.reader.password = "amr_reader_1"
-        self.authenticate("amr_reader", "amr_reader_1")
+        self._log_in(self.reader)
         response = self.url_open(url)
         self.assertEqual(response.status_code, 200)
         self.assertEqual(len(parse(response.content).book.meters), 2)
         stranger = self._operator(
             "amr_stranger", "amr_base.group_reader", self.other_community
         )
-        stranger.password = "amr_stranger_1"
-        self.authenticate("amr_stranger", "amr_stranger_1")
+        self._log_in(stranger)
         self.assertNotEqual(self.url_open(url).status_code, 200)
