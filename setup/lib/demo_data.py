@@ -12,6 +12,7 @@ import secrets
 from pathlib import Path
 
 import demo_history
+import demo_operation
 from demo_estate import Estate
 from PIL import Image, ImageDraw
 
@@ -75,6 +76,7 @@ def create(env, request):
     credentials = create_operators(env, estate)
     history = demo_history.History(env, estate)
     history.create()
+    demo_operation.Operation(env, estate, history).create()
     credentials |= create_residents(env, estate)
     result = {"credentials": credentials, "simulator": history.simulator()}
     Path(request["result"]).write_text(json.dumps(result, ensure_ascii=False))
