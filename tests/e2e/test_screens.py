@@ -37,8 +37,30 @@ DESK = (
     ("counter", "clerk", "amr_prepaid.amr_vend_sell_action", "wizard"),
     ("orders", "clerk", "amr_prepaid.amr_vend_action", "list"),
     ("order", "clerk", "amr_prepaid.amr_vend_action", "amr.vend"),
+    ("dashboard", "community_admin", "amr_metering.amr_dashboard_action", "list"),
+    ("status_board", "reader", "amr_metering.amr_status_board_action", "list"),
+    ("alarms", "reader", "amr_metering.amr_alarm_action", "list"),
+    ("import", "community_admin", "amr_metering.amr_excel_import_action", "list"),
+    ("lines", "community_admin", "amr_base.amr_line_action", "list"),
+    ("plans", "community_admin", "amr_metering.amr_read_plan_action", "list"),
+    ("read_success", "community_admin", "amr_metering.amr_read_kpi_action", "list"),
+    ("rules", "community_admin", "amr_metering.amr_vee_rule_action", "list"),
+    ("month_matrix", "reader", "amr_metering.amr_usage_matrix_action", "list"),
+    ("month_report", "reader", "amr_metering.amr_usage_month_action", "list"),
+    ("losses", "community_admin", "amr_metering.amr_loss_report_action", "list"),
+    ("operation_log", "admin", "amr_base.auditlog_log_action", "list"),
 )
-VIEWS = ".o_list_view, .o_kanban_view, .o_form_view, .modal .o_form_view"
+# what readers and managers look at on the way
+PHONE_DESK = (
+    ("dashboard", "amr_metering.amr_dashboard_action"),
+    ("status_board", "amr_metering.amr_status_board_action"),
+    ("reading_round", "amr_metering.amr_reading_round_action"),
+    ("exceptions", "amr_metering.amr_exception_action"),
+)
+VIEWS = (
+    ".o_list_view, .o_kanban_view, .o_form_view, .modal .o_form_view, .o_pivot_view, "
+    ".o_graph_view, .o_amr_dashboard_bar, .o_amr_tiles, .o_amr_entry_lines"
+)
 SETTLED = """() => !document.querySelector(".o_loading_indicator, .o_blockUI")
     && Array.from(document.images).every((image) => image.complete)"""
 
@@ -108,6 +130,21 @@ def test_desk(story, visitors, folder, picture, role, action, what):
     assert not visitor.page.locator(".o_error_dialog").count()
     visitor.page.screenshot(path=folder / f"{picture}_desktop.png")
     assert not english(visitor.page)
+
+
+@pytest.mark.parametrize(
+    ("picture", "action"), PHONE_DESK, ids=[row[0] for row in PHONE_DESK]
+)
+def test_phone_of_a_reader(story, stack, browser, folder, picture, action):
+    one = stack.credentials()["reader"]
+    with Visitor(browser, stack.url, one["login"], one["password"], PHONE) as visitor:
+        visitor.go(f"/odoo/action-{action}")
+        visitor.wait(VIEWS)
+        visitor.page.wait_for_function(SETTLED)
+        visitor.page.screenshot(path=folder / f"{picture}_phone.png")
+        wide = visitor.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE["width"], "the page is wider than the phone"
+        assert not english(visitor.page)
 
 
 def test_progress_is_live(story, visitors, folder):
