@@ -25,17 +25,19 @@ class TestAccessWalk(AccessWalk, AmrCommon):
         "amr.timetable.line": "r r r rwcd",
         "amr.utility": "r r r rwcd",
     }
-    open = {
-        "amr.district",
-        "amr.log.purge",
-        "amr.tariff",
-        "amr.tariff.line",
-        "amr.tariff.surcharge",
-        "amr.tariff.version",
-        "amr.timetable",
-        "amr.timetable.line",
-        "amr.utility",
-    }
+    open = frozenset(
+        {
+            "amr.district",
+            "amr.log.purge",
+            "amr.tariff",
+            "amr.tariff.line",
+            "amr.tariff.surcharge",
+            "amr.tariff.version",
+            "amr.timetable",
+            "amr.timetable.line",
+            "amr.utility",
+        }
+    )
 
     def _get_foreign_records(self):
         place = {"building_id": self.other_building.id}

@@ -1,3 +1,4 @@
+from . import test_access_walk
 from . import test_access
 from . import test_command
 from . import test_dashboard

@@ -1,4 +1,5 @@
 from . import (
+    test_access_walk,
     test_agreement,
     test_alarm,
     test_archive,

@@ -1,3 +1,4 @@
+from . import test_access_walk
 from . import test_access
 from . import test_alarm
 from . import test_accounting

@@ -1,0 +1,169 @@
+from datetime import datetime
+
+from odoo import fields
+from odoo.tests import tagged
+
+from odoo.addons.amr_base.tests.common import AccessWalk
+
+from .common import MeteringCommon
+
+
+@tagged("post_install", "-at_install")
+class TestAccessWalk(AccessWalk, MeteringCommon):
+    addon = "amr_metering"
+    expected = {
+        "amr.agreement": "r r rwcd rwcd",
+        "amr.alarm": "rw r rw rw",
+        "amr.alarm.acknowledge": "rwcd - rwcd rwcd",
+        "amr.alarm.limit": "r r rwcd rwcd",
+        "amr.excel.export": "rwcd rwcd rwcd rwcd",
+        "amr.excel.file": "rwcd rwcd rwcd rwcd",
+        "amr.excel.import": "rwcd - rwcd rwcd",
+        "amr.excel.import.problem": "r - r r",
+        "amr.excel.import.sheet": "r - r r",
+        "amr.exception": "rw r rw rw",
+        "amr.installation": "r r rwcd rwcd",
+        "amr.interval": "r r r r",
+        "amr.interval.usage": "r r r r",
+        "amr.loss.report": "r r r r",
+        "amr.meter": "r r rwcd rwcd",
+        "amr.meter.attach": "- - rwcd rwcd",
+        "amr.meter.model": "r r r rwcd",
+        "amr.meter.replace": "- - rwcd rwcd",
+        "amr.metering.point": "r r rwcd rwcd",
+        "amr.occupancy.change": "- - rwcd rwcd",
+        "amr.occupancy.change.line": "- - rwcd rwcd",
+        "amr.read.kpi": "r - r r",
+        "amr.read.plan": "r r rwcd rwcd",
+        "amr.read.task": "rwc r rwc rwcd",
+        "amr.read.task.line": "rw r rw rw",
+        "amr.reading": "r r r r",
+        "amr.reading.estimate": "- - rwcd rwcd",
+        "amr.reading.estimate.line": "- - rwcd rwcd",
+        "amr.reading.verdict": "r r r r",
+        "amr.room.merge": "- r rwcd rwcd",
+        "amr.room.merge.line": "- r rwcd rwcd",
+        "amr.route.book": "r - r r",
+        "amr.route.book.line": "r - r r",
+        "amr.route.book.upload": "rwcd - rwcd rwcd",
+        "amr.snapshot": "r r r r",
+        "amr.tariff.gap": "- r r r",
+        "amr.unknown.reading": "- - r r",
+        "amr.usage.day": "r r r r",
+        "amr.usage.matrix": "r r r r",
+        "amr.usage.month": "r r r r",
+        "amr.usage.query": "rwcd rwcd rwcd rwcd",
+        "amr.usage.range": "r r r r",
+        "amr.vee.rule": "r r rwcd rwcd",
+    }
+    open = frozenset(
+        {
+            "amr.excel.import",  # one's own
+            "amr.excel.import.problem",
+            "amr.excel.import.sheet",
+            "amr.meter.model",
+            "amr.unknown.reading",  # of no community, by nature
+        }
+    )
+    elsewhere = frozenset(
+        {
+            "amr.interval",  # test_interval
+            "amr.interval.usage",
+            "amr.snapshot",
+            "amr.loss.report",  # test_usage_reports
+            "amr.usage.day",
+            "amr.usage.matrix",
+            "amr.usage.month",
+            "amr.usage.range",
+            "amr.read.kpi",  # test_read_kpi
+            "amr.route.book",  # test_route_book
+            "amr.route.book.line",
+            "amr.reading.verdict",  # test_exceptions
+        }
+    )
+
+    def _get_foreign_records(self):
+        far = self._room("0101", self.other_building)
+        tenant = self.account.copy(
+            {"community_id": self.other_community.id, "room_ids": False}
+        )
+        far.account_id = tenant
+        point, meter = self._install("990000000099", far)
+        ended = self._tariff("Ended", self.electricity, 1)
+        agreement = self._agree(point, tenant, ended)
+        ended.version_ids.date_to = "2026-02-01"
+        self._ingest(self._row(5, "2026-01-10 00:00:00", meter))
+        self._ingest(self._row(4, "2026-01-11 00:00:00", meter))
+        task = self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.other_community.id}
+        )
+        task.action_start()
+        merge = self.env["amr.room.merge"].create(
+            {
+                "account_id": tenant.id,
+                "room_ids": self._room("0102", self.other_building).ids,
+            }
+        )
+        plan = self.env["amr.read.plan"].create(
+            {
+                "name": "Far",
+                "scope": "community",
+                "community_id": self.other_community.id,
+            }
+        )
+        limit = self.env["amr.alarm.limit"].create(
+            {
+                "utility_id": self.electricity.id,
+                "community_id": self.other_community.id,
+                "day_max": 20,
+            }
+        )
+        rule = self.env["amr.vee.rule"].search([], limit=1)
+        alarm = self.env["amr.alarm"].create(
+            {
+                "meter_id": meter.id,
+                "community_id": self.other_community.id,
+                "company_id": self.env.company.id,
+                "kind": "voltage",
+                "began_at": datetime(2026, 1, 1),
+            }
+        )
+        return [
+            point,
+            meter,
+            agreement,
+            point.installation_ids,
+            self.env["amr.reading"].search([("meter_id", "=", meter.id)]),
+            self.env["amr.exception"].search([("meter_id", "=", meter.id)]),
+            task,
+            task.line_ids,
+            merge,
+            merge.line_ids,
+            plan,
+            limit,
+            alarm,
+            rule.copy({"community_id": self.other_community.id}),
+            self.env["amr.tariff.gap"].search([("agreement_id", "=", agreement.id)]),
+        ]
+
+    def test_single_buildings_narrow_what_is_measured(self):
+        second = self.building.copy({"code": "002"})
+        point, meter = self._install("990000000099", self._room("0101", second))
+        agreement = self._agree(point)
+        self._ingest(self._row(5, "2026-01-10 00:00:00", meter))
+        reader = self._operator("amr_reader", "amr_base.group_reader")
+        hidden = [
+            point,
+            meter,
+            agreement,
+            point.installation_ids,
+            self.env["amr.reading"].search([("meter_id", "=", meter.id)]),
+        ]
+        for record in hidden:
+            self.assertTrue(record.with_user(reader).has_access("read"))
+        reader.amr_building_ids = [fields.Command.set(self.building.ids)]
+        for record in hidden:
+            self.assertFalse(record.with_user(reader).has_access("read"))
+            model = self.env[record._name].with_user(reader)
+            self.assertFalse(model.search([("id", "in", record.ids)]))
+        self.assertTrue(self.meter.with_user(reader).has_access("read"))

@@ -1,0 +1,30 @@
+from odoo.tests import tagged
+
+from odoo.addons.amr_base.tests.common import ROLES, AccessWalk
+
+from .common import PrepaidCommon
+
+
+@tagged("post_install", "-at_install")
+class TestAccessWalk(AccessWalk, PrepaidCommon):
+    addon = "amr_prepaid"
+    expected = {
+        "amr.vend": "- r r r",
+        "amr.vend.resolve": "- rwcd rwcd rwcd",
+        "amr.vend.sell": "- rwcd rwcd rwcd",
+        "amr.wallet": "- r r r",
+        "amr.wallet.entry": "- r r r",
+    }
+
+    def _operators(self):
+        # the money is here, so the operators are of the other community
+        return {
+            role: self._operator(
+                f"walk_{role}", f"amr_base.group_{role}", self.other_community
+            )
+            for role in ROLES
+        }
+
+    def _get_foreign_records(self):
+        vend = self._sell(100)
+        return [vend, vend.wallet_id, vend.wallet_id.entry_ids]
