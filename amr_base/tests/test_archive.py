@@ -181,3 +181,9 @@ class TestArchive(AmrCommon):
         self.assertLessEqual(own | self.community, both.search([]))
         self.manager.write({"company_id": branch.id, "company_ids": branch.ids})
         self.assertEqual(Community.with_user(self.manager).search([]), own)
+
+    def test_dates_are_written_as_iso(self):
+        """IC-card manual 1: 2015-11-24."""
+        chinese = self.env["res.lang"].with_context(active_test=False)
+        chinese = chinese.search([("code", "=", "zh_CN")])
+        self.assertEqual(chinese.date_format, "%Y-%m-%d")
