@@ -18,6 +18,7 @@ from .dtu import (
 )
 from .link import Link
 from .odoo import OdooSide
+from .outgoing import Diallers
 from .spool import Spool
 
 _logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Gateway:
         self.spool = Spool(config.path("spool.sqlite"))
         self.odoo = OdooSide(config, self.spool, self.use_links)
         self.control = ControlPort(self)
+        self.diallers = Diallers(self)
         self._server = None
         self._sweeper = None
         self._tasks = set()
@@ -83,6 +85,7 @@ class Gateway:
         if self._server:
             self._server.close()
         await self.control.stop()
+        await self.diallers.stop()
         for link in self.links.values():
             link.stop()
         for session in list(self.sessions):
@@ -120,10 +123,13 @@ class Gateway:
             )
             link.terminal = row["terminal"]
             link.heartbeat = _heartbeat(row)
+            link.pace = row.get("pace", self.config.pace)
             wanted[key] = link
         removed = [self.links[key] for key in self.links.keys() - wanted.keys()]
         self.links = wanted
         self.registration.learn([row for row in rows if row["kind"] == "dtu"])
+        for dialler in self.diallers.use(rows):
+            self._spawn(dialler.stop())
         for link in removed:
             self._remove(link)
         for session in list(self.sessions):
@@ -155,6 +161,7 @@ class Gateway:
             for session in self.sessions
             if session.state == QUARANTINED
         ]
+        rows += self.diallers.state()
         return [row for row in rows if not key or row["link"] == key]
 
     # === SESSIONS === #
@@ -227,6 +234,13 @@ class Gateway:
             old.close("replaced by a newer log-in")
         _logger.info("%s: link up", session)
         self.spool.put("link_up", link.key, link.terminal, session.peer)
+
+    def dialled(self, session):
+        """A link that this head-end opens itself is open."""
+        if self.links.get(session.link.key) is session.link:
+            self._admit(session, session.link)
+        else:
+            session.close("its link was removed in Odoo")
 
     def _uplink(self, link, protocol, frame):
         """A device spoke without being asked."""

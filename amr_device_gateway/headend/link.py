@@ -62,6 +62,7 @@ class Link:
         self.kind = kind
         self.terminal = terminal
         self.config = config
+        self.pace = config.pace
         self.on_uplink = on_uplink
         self.session = None
         self.since = None
@@ -207,7 +208,7 @@ class Link:
         steps = request.protocol.steps(request.frame)
         for number, step in enumerate(steps, 1):
             if number > 1:
-                await asyncio.sleep(self.config.pace)
+                await asyncio.sleep(self.pace)
             reply, left = None, request.deadline - loop.time()
             if not self.session or left <= 0:
                 break
@@ -230,7 +231,7 @@ class Link:
             return await self._exchange.wait(min(request.timeout, left))
         finally:
             self._exchange = None
-            self._free_at = loop.time() + self.config.pace
+            self._free_at = loop.time() + self.pace
 
     def stop(self):
         """Give up everything that waits, and the reply that is awaited."""

@@ -13,7 +13,9 @@ the valve. Its security (SM4) is not public, and some meters sold as "2018" have
 length of two bytes; their frames are told as what they are not: a wrong checksum.
 """
 
+import contextlib
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import NamedTuple
 
 from . import cjt188_items, models
@@ -210,13 +212,21 @@ class Cjt188(Protocol):
     def relay_state(self, address):
         return self.read_item(address, METER_DATA)
 
-    def write_clock(self, address, now):
-        """Set the meter's clock.
+    def read_clock(self, address):
+        return self.read_index(address)
 
-        :param datetime now: local time (naive)
-        """
-        data = self._item(CLOCK) + b"\x00" + cjt188_items.pack_clock(now, self.clock)
-        return self.build(address, WRITE, data)
+    def clock_from(self, decodeds):
+        for decoded in decodeds:
+            text = decoded.value("clock")
+            if text:
+                with contextlib.suppress(ValueError):
+                    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
+        return None
+
+    def set_clock(self, address, moment, *, password=None, operator=None):
+        """Requests that set the meter's clock to ``moment``, its local time."""
+        stamp = cjt188_items.pack_clock(moment, self.clock)
+        return [self.build(address, WRITE, self._item(CLOCK) + b"\x00" + stamp)]
 
     def _item(self, di):
         return di.to_bytes(2, "little" if self.low_first else "big")

@@ -6,7 +6,9 @@ them in one go, each when the one before was answered, and hands back the last a
 Without the reset a meter may repeat what it said last month.
 """
 
+import contextlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from . import mbus_frames as frames
 from . import mbus_records
@@ -74,8 +76,27 @@ class Mbus(Protocol):
         return [self.prepare(address) + self._ask(address)]
 
     def read_next(self, address, number):
-        """The ``number``-th further telegram, while the values say ``more_records``."""
+        """The ``number``-th further telegram, while the values say ``more_records``.
+
+        :raises Unsupported: by secondary address another meter may be selected by now
+        """
+        if frames.clean_address(address)[0] is None:
+            raise Unsupported(
+                "Further telegrams are read by the primary address of an M-Bus meter."
+            )
         return self._ask(address, again=number % 2 == 1)
+
+    def read_clock(self, address):
+        return self.read_index(address)
+
+    def clock_from(self, decodeds):
+        """The meter's local time; summer time and seconds are not told."""
+        for decoded in decodeds:
+            text = decoded.value("clock")
+            if text and len(text) == 16:
+                with contextlib.suppress(ValueError):
+                    return datetime.strptime(text, "%Y-%m-%d %H:%M")
+        return None
 
     def prepare(self, address):
         """Frame that resets or selects a meter; it answers E5."""

@@ -117,6 +117,9 @@ class MbusFramer(Framer):
 
     START = b""
 
+    def measure(self, buffer, start):
+        return -1  # never on a line of several protocols, see Protocol.recognisable
+
     def frame_at(self, buffer, start):
         length = length_at(buffer, start)
         if length == 1:

@@ -175,6 +175,9 @@ class RtuFramer(Framer):
 
     START = b""
 
+    def measure(self, buffer, start):
+        return -1  # never on a line of several protocols, see Protocol.recognisable
+
     def frame_at(self, buffer, start):
         head = bytes(buffer[start : start + 7])
         if len(head) < 2:
@@ -195,6 +198,9 @@ class TcpFramer(Framer):
     """Finds frames by their header."""
 
     START = b""
+
+    def measure(self, buffer, start):
+        return -1  # never on a line of several protocols, see Protocol.recognisable
 
     def frame_at(self, buffer, start):
         head = bytes(buffer[start : start + 8])

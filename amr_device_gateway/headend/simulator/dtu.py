@@ -85,7 +85,7 @@ class Dtu:
             with contextlib.suppress(ConnectionError):
                 while data := await reader.read(4096):
                     for framer in framers:
-                        for frame in framer.feed(data):
+                        for frame in framer.feed(data) + framer.flush():
                             self._spawn(self._serve(frame, self._writer))
         finally:
             self.connected.clear()

@@ -172,7 +172,7 @@ def test_the_clock_may_be_sent_year_first(order, clock):
     protocol = registry.get("cjt188", clock=order)
     data = "901F00 00000000 2C 00000000 2C 40301221112620 0000"
     assert reply(data, protocol).value("clock").startswith(clock)
-    request = protocol.write_clock("12", datetime(2026, 11, 21, 12, 30, 40))
+    (request,) = protocol.set_clock("12", datetime(2026, 11, 21, 12, 30, 40))
     stamp = bytes.fromhex("40301221112620")
     assert (stamp if order == "seconds" else stamp[::-1]) in request
 
@@ -181,6 +181,14 @@ def test_a_clock_that_is_none_is_no_value():
     data = "901F00 00000000 2C 00000000 2C 4A301221112620 0000"
     decoded = reply(data)
     assert decoded.value("clock") is None and decoded.error is None
+    assert CJT.clock_from([decoded]) is None
+
+
+def test_the_clock_is_read_with_the_index():
+    data = "901F00 00000000 2C 00000000 2C 40301221112620 0000"
+    assert CJT.read_clock("12") == CJT.read_index("12")
+    assert CJT.clock_from([reply(data)]) == datetime(2026, 11, 21, 12, 30, 40)
+    assert CJT.clock_from([reply(data.replace("21112620", "31112620"))]) is None
 
 
 def test_status_bits_are_data_of_the_model():

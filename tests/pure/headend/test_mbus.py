@@ -278,6 +278,14 @@ def test_a_read_is_reset_and_question_in_one():
     assert MBUS.decode(request).control == "7B"
     assert MBUS.read_next("5", 1) == bytes.fromhex("105B056016")
     assert MBUS.read_next("5", 2) == bytes.fromhex("107B058016")
+    with pytest.raises(Unsupported, match="by the primary address"):
+        MBUS.read_next("12345678", 1)
+
+
+def test_the_clock_is_read_with_the_index():
+    decoded = MBUS.decode(bytes.fromhex(PUBLISHED["oms_frame1"][0]))
+    assert MBUS.clock_from([decoded]) == datetime(2008, 5, 31, 23, 50)
+    assert MBUS.clock_from([MBUS.decode(b"\xe5")]) is None
 
 
 def test_only_the_right_reply_matches():
