@@ -73,10 +73,7 @@ class AccountImporter(SheetImporter):
             return Plan(row, None, own, extra)
         self._check_account(account, row, community, room)
         changed = self.changes(account.partner_id.sudo(), card)
-        if changed:
-            self._check_card(account)
-            extra["card"] = changed
-        return Plan(row, account, self.changes(account, own), extra)
+        return Plan(row, account, {**changed, **self.changes(account, own)}, extra)
 
     def _check_vacant(self, room, number):
         account = room.sudo().account_id
@@ -122,22 +119,6 @@ class AccountImporter(SheetImporter):
                 self.env._("Account %s is closed.", account.display_name), "number"
             )
 
-    def _check_card(self, account):
-        """Refuse to change the card of who is more than this operator's customer."""
-        partner = account.partner_id.sudo()
-        accounts = self.records.sudo().search([("partner_id", "=", partner.id)])
-        visible = self.records.search([("partner_id", "=", partner.id)])
-        staff = partner.user_ids.filtered(lambda user: not user.share)
-        if staff or len(visible) < len(accounts):
-            raise RowError(
-                self.env._(
-                    "%s has an account elsewhere or works here: change the card by "
-                    "hand.",
-                    partner.name,
-                ),
-                "name",
-            )
-
     def apply(self, plans):
         new = [plan for plan in plans if not plan.record]
         # who may add accounts may add their customers; there is no other right to it
@@ -149,12 +130,9 @@ class AccountImporter(SheetImporter):
         ]
         made = iter(self.make(self.model, vals))
         records = [plan.record or next(made) for plan in plans]
-        for plan, account in zip(plans, records, strict=True):
+        for plan in plans:
             if plan.record and plan.vals:
-                account.write(plain(plan.vals))
-            if plan.record and plan.extra.get("card"):
-                account.check_access("write")
-                account.partner_id.sudo().write(plan.extra["card"])
+                plan.record.write(plain(plan.vals))
         pairs = [
             (plan.extra["room"], account)
             for plan, account in zip(plans, records, strict=True)

@@ -15,7 +15,7 @@ from .readings import ReadingImporter
 from .reasons import sentence
 from .seed import SeedSheet
 
-MAX_ROWS = 30_000
+MAX_ROWS = 20_000  # a request has two minutes
 IMPORTERS = (
     DistrictImporter,
     CommunityImporter,

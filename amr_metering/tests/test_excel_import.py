@@ -238,6 +238,14 @@ class TestExcelImport(MeteringCommon):
         again = self._run(self._file(**rows))
         self.assertFalse(any(c[0] or c[1] for c in self._counts(again).values()))
 
+    def test_the_card_of_who_works_here_stays(self):
+        self.account.partner_id = self.manager.partner_id
+        self.account.number = "99007"
+        row = self._account_row(number="99007", name="X", room="0101")
+        record = self._run(self._file(accounts=[row]))
+        self.assertIn("known to others too", record.problem_ids.reason)
+        self.assertNotEqual(self.manager.name, "X")
+
     def test_rows_of_one_account_say_the_same(self):
         rows = self._archive()
         rows["accounts"][1]["phone"] = "other"
