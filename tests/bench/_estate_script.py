@@ -44,8 +44,10 @@ def make_meters():
     cr.execute(
         """
         WITH room AS (
-            INSERT INTO amr_room (name, building_id, community_id, company_id, active)
-            SELECT 'B' || i, %(building)s, %(community)s, %(company)s, true
+            INSERT INTO amr_room (name, building_id, community_id, company_id, active,
+                                  usage)
+            SELECT 'B' || i, %(building)s, %(community)s, %(company)s, true,
+                   'residential'
               FROM generate_series(1, %(n)s) i RETURNING id
         ), point AS (
             INSERT INTO amr_metering_point (utility_id, kind, room_id, building_id,
