@@ -35,6 +35,7 @@ USAGE_SQL = """
             + CASE WHEN next_index < index THEN 10 ^ digits ELSE 0 END) * factor
                AS usage
       FROM pair WHERE next_day = day + 1;
+    CREATE INDEX ON amr_vee_usage (meter_id, day);
     ANALYZE amr_vee_usage;
 """
 
