@@ -20,8 +20,10 @@ def load():
     """Fill a year as it would come in: hour by hour, every meter each hour."""
     ensure_partitions(cr, "amr_interval", date(2025, 1, 1), date(2025, 12, 31))
     # indexes and foreign keys after the rows, as one loads any large table
-    cr.execute("SET session_replication_role = replica")
-    cr.execute("ALTER TABLE amr_interval DROP CONSTRAINT amr_interval_pkey")
+    cr.execute(
+        "ALTER TABLE amr_interval DROP CONSTRAINT amr_interval_pkey, "
+        "DROP CONSTRAINT amr_interval_meter_id_fkey"
+    )
     for month in range(1, 13):
         cr.execute(
             """
@@ -40,7 +42,8 @@ def load():
     cr.execute("SET maintenance_work_mem = '512MB'")
     cr.execute(
         "ALTER TABLE amr_interval ADD PRIMARY KEY (meter_id, register, read_at, index) "
-        "INCLUDE (quality)"
+        "INCLUDE (quality), "
+        "ADD FOREIGN KEY (meter_id) REFERENCES amr_meter ON DELETE RESTRICT"
     )
     # the baseline: what a tenth of it costs in a plain table that Odoo would make
     cr.execute(
