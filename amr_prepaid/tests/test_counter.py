@@ -62,6 +62,16 @@ class TestCounter(PrepaidCommon):
         self.assertIn(vend.name, text)
         self.assertIn(self.meter.number, text)
 
+    def test_the_receipt_names_the_operator_unit_and_its_phone(self):
+        """Remote prepaid manual 4.5.2, IC-card manual 1.2."""
+        self.company.write({"name": "Delta Property", "phone": "0755-8888"})
+        html, _type = self.env["ir.actions.report"]._render_qweb_html(
+            "amr_prepaid.report_vend_receipt", self._sell(100).ids
+        )
+        page = html.decode().partition('class="page"')[2]
+        self.assertIn("Delta Property", page)
+        self.assertIn("0755-8888", page)
+
     def test_the_same_key_sells_once(self):
         vend = self._sell(100, key="T-1")
         self.assertEqual(self._sell(100, key="T-1"), vend)
