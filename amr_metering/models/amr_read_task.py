@@ -240,7 +240,7 @@ class AmrReadTask(models.Model):
             )
 
     def _create_lines(self, meters):
-        """Write down what is to be read, set-based: ten thousand in a second."""
+        """Write down what is to be read, in one statement."""
         self.env.flush_all()
         self.env.cr.execute(
             LINES_SQL,
