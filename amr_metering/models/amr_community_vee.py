@@ -5,7 +5,7 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .vee_night_sql import NIGHT_RULES, USAGE_SQL, verdicts
+from .vee_night_sql import NIGHT_RULES, RULED_SQL, USAGE_SQL, verdicts
 
 # Days are judged after the readings of the night have come in, local time.
 READY_HOUR = 6
@@ -36,6 +36,7 @@ class AmrCommunity(models.Model):
         cr = self.env.cr
         self.env["amr.vee.rule"]._load_effective(SQL("m.community_id = %s", self.id))
         values = self._get_night_values(day)
+        cr.execute(RULED_SQL, values)
         cr.execute(USAGE_SQL, values)
         found = []
         for kind, select in NIGHT_RULES.items():
