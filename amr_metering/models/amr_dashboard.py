@@ -14,18 +14,21 @@ LEVELS = {
 }
 
 READ_SQL = """
-    SELECT l.day::date, COUNT(*), COUNT(h.hit)
-      FROM amr_meter m
-      JOIN amr_community c ON c.id = m.community_id
-      JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
-     CROSS JOIN generate_series(0, %(days)s - 1) d(ago)
-     CROSS JOIN LATERAL (
-        SELECT ((%(now)s::timestamp AT TIME ZONE 'UTC' AT TIME ZONE c.tz)::date
-                - d.ago)::timestamp AS day) l
-     CROSS JOIN LATERAL (
-        SELECT l.day AT TIME ZONE c.tz AT TIME ZONE 'UTC' AS begin_at,
+    WITH days AS MATERIALIZED (
+        SELECT c.id AS community_id, l.day::date,
+               l.day AT TIME ZONE c.tz AT TIME ZONE 'UTC' AS begin_at,
                (l.day + INTERVAL '1 day') AT TIME ZONE c.tz AT TIME ZONE 'UTC'
-                   AS end_at) s
+                   AS end_at
+          FROM amr_community c
+         CROSS JOIN generate_series(0, %(days)s - 1) d(ago)
+         CROSS JOIN LATERAL (
+            SELECT ((%(now)s::timestamp AT TIME ZONE 'UTC' AT TIME ZONE c.tz)::date
+                    - d.ago)::timestamp AS day) l
+    )
+    SELECT s.day, COUNT(*), COUNT(h.hit)
+      FROM amr_meter m
+      JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
+      JOIN days s ON s.community_id = m.community_id
       LEFT JOIN LATERAL (
        (SELECT 1 AS hit FROM amr_reading r
          WHERE r.meter_id = m.id AND r.read_at >= s.begin_at AND r.read_at < s.end_at
@@ -39,7 +42,7 @@ READ_SQL = """
          LIMIT 1)
          LIMIT 1) h ON true
      WHERE m.active AND m.id IN %(meters)s AND i.date_from < s.end_at
-     GROUP BY l.day ORDER BY l.day
+     GROUP BY s.day ORDER BY s.day
 """
 
 MONTH = SQL("date_trunc('month', now)")

@@ -39,26 +39,29 @@ def span_usage_sql(query, spans, now=None):
     )
     return SQL(
         """
-        WITH place AS (
-            SELECT m.id, m.utility_id, m.factor, mm.digits, c.tz, i.date_from,
-                   i.start_index, clock.now, clock.now::date::timestamp AS today
+        WITH span AS MATERIALIZED (
+            -- once a community, not once a meter
+            SELECT c.id AS community_id, s.name, s.slack, s.end_slack,
+                   s.begin_at AT TIME ZONE c.tz AT TIME ZONE 'UTC' AS begin_at,
+                   s.end_at AT TIME ZONE c.tz AT TIME ZONE 'UTC' AS end_at
+              FROM amr_community c
+             CROSS JOIN LATERAL (
+                SELECT l.now, l.now::date::timestamp AS today FROM (
+                    SELECT %(now)s::timestamp AT TIME ZONE 'UTC' AT TIME ZONE c.tz
+                        AS now) l) clock
+             CROSS JOIN LATERAL (VALUES %(values)s)
+                   s(name, begin_at, end_at, slack, end_slack)
+        ), place AS (
+            SELECT m.id, m.utility_id, m.factor, mm.digits, i.date_from, i.start_index,
+                   s.*
               FROM amr_meter m
               JOIN amr_meter_model mm ON mm.id = m.model_id
-              JOIN amr_community c ON c.id = m.community_id
               JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
-             CROSS JOIN LATERAL (
-                SELECT %(now)s::timestamp AT TIME ZONE 'UTC' AT TIME ZONE c.tz
-                    AS now) clock
+              JOIN span s ON s.community_id = m.community_id
              WHERE m.active AND m.id IN %(query)s
-        ), span AS (
-            SELECT p.*, s.name, s.slack, s.end_slack,
-                   s.begin_at AT TIME ZONE p.tz AT TIME ZONE 'UTC' AS begin_at,
-                   s.end_at AT TIME ZONE p.tz AT TIME ZONE 'UTC' AS end_at
-              FROM place p CROSS JOIN LATERAL (VALUES %(values)s)
-                   s(name, begin_at, end_at, slack, end_slack)
         ), ends AS (
             SELECT s.*, b.index AS begin_index, e.index AS end_index
-              FROM span s
+              FROM place s
               JOIN LATERAL (
                 SELECT s.start_index AS index
                  WHERE s.date_from > s.begin_at AND s.date_from <= s.end_at
