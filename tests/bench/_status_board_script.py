@@ -59,5 +59,6 @@ kanban = env["ir.actions.act_window"].create(  # noqa: F821
         "limit": METERS,
     }
 )
+env["ir.qweb"]._pregenerate_assets_bundles()  # noqa: F821
 cr.commit()
 print(json.dumps({"meters": METERS, "kanban": kanban.id}))
