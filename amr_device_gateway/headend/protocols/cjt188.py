@@ -368,7 +368,7 @@ class _Decoder:
             return
         known = cjt188_items.fields(di, self.frame.meter_type)
         if known:
-            self.reader.read(known, data)
+            self.reader.take(known, data)
         elif data:
             self.reader.values.append(Value("data", data.hex().upper()))
 

@@ -94,7 +94,7 @@ class Reader:
         self.error = None
         self.values = []
 
-    def read(self, fields, data):
+    def take(self, fields, data):
         for field in fields:
             part, data = data[: field.size], data[field.size :]
             if len(part) < field.size and field.kind in REQUIRED:
