@@ -47,7 +47,7 @@ class AmrReadKpi(models.Model):
     read_count = fields.Integer("Read remotely", readonly=True)
     read_by_hand = fields.Integer(readonly=True)
     waiting = fields.Integer("Still waiting", readonly=True)
-    missing = fields.Integer("Missing", readonly=True)
+    missing = fields.Integer(readonly=True)
     unexplained = fields.Integer(
         "Not accounted for", readonly=True, help="Missing without an exception."
     )
