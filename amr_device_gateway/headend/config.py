@@ -22,6 +22,7 @@ class Config:
     :param registration_gap: silence that ends a registration packet
     :param idle_timeout: a session that sends nothing for so long is dropped
     :param reply_timeout: how long to wait for one reply
+    :param byte_rate: bytes a second a terminal may send before it is dropped
     :param byte_gap: silence after which garbage is no longer waited for
     :param pace: pause between a reply and the next request on the same link
     :param queue_limit: frames that may wait on one link
@@ -42,6 +43,7 @@ class Config:
     registration_gap: float = 0.2
     idle_timeout: float = 300.0
     reply_timeout: float = 4.0
+    byte_rate: float = 20000.0
     byte_gap: float = 0.5
     pace: float = 0.02
     config_interval: float = 60.0

@@ -7,6 +7,7 @@ import socket
 import time
 from bisect import bisect_left
 
+from .budget import Budget
 from .protocols import registry
 
 _logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class DtuSession(asyncio.Protocol):
         self.heard = time.monotonic()
         self._hello = b""
         self._timer = None
+        self._budget = Budget(gateway.config.byte_rate, time.monotonic)
 
     # === TRANSPORT === #
 
@@ -58,7 +60,11 @@ class DtuSession(asyncio.Protocol):
 
     def data_received(self, data):
         self.heard = time.monotonic()
-        if self.state == ONLINE:
+        budget = self.link.budget if self.link else self._budget
+        if not budget.take(len(data)):
+            _logger.warning("%s: sends without end, dropped", self)
+            self.close("it sends more than a meter line can carry")
+        elif self.state == ONLINE:
             self.link.received(data)
         elif self.state == NEW:
             self._registering(data)

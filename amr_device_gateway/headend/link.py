@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 
+from .budget import Budget
 from .protocols import registry
 
 _logger = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class Link:
         self._recent = deque(maxlen=REMEMBERED)
         self._listener = None
         self._gap = None
+        #: Of the link, not of the session: logging in again does not refill it.
+        self.budget = Budget(config.byte_rate, time.monotonic)
 
     # === SESSION === #
 

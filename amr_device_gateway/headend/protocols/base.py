@@ -63,6 +63,8 @@ class Decoded:
     error: Fault | None = None
     values: list = field(default_factory=list)
     data: bytes = field(default=b"", repr=False)
+    #: The device has more to say: ask with :meth:`Protocol.next_request`.
+    more: bool = False
 
     def value(self, name):
         """The value called ``name``, or None when the frame has none."""
@@ -82,12 +84,19 @@ class Decoded:
             "values": [
                 {
                     "name": item.name,
-                    "value": None if item.value is None else str(item.value),
+                    "value": _plain(item.value),
                     "unit": item.unit,
                 }
                 for item in self.values
             ],
         }
+
+
+def _plain(value):
+    """Text of a value; a number without an exponent."""
+    if value is None:
+        return None
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 class PurchaseState(NamedTuple):
@@ -119,12 +128,18 @@ class Framer:
     ``measure(buffer, start)`` of the subclass looks at a start byte and answers the
     length of the frame there, 0 when more bytes are needed to tell, or -1 when no
     frame can begin there. ``check(frame)`` says whether a whole frame is sound.
+
+    Every start byte is looked at once as bytes come in, and a checksum reads at most
+    the longest frame, so the work grows with the bytes received and no faster, whatever
+    they are. :attr:`work` counts it: one for each look at a start byte, and the bytes
+    of each checksum.
     """
 
     START = b"\x68"
 
     def __init__(self):
         self._buffer = bytearray()
+        self.work = 0
 
     def measure(self, buffer, start):
         raise NotImplementedError
@@ -139,36 +154,35 @@ class Framer:
 
     def feed(self, data):
         """Take in ``data`` and return the frames that are now whole."""
-        self._buffer += data
-        frames = []
-        while True:
-            start = self._buffer.find(self.START)
-            if start < 0:
-                self._buffer.clear()
-                return frames
-            del self._buffer[:start]
-            frame = self.frame_at(self._buffer, 0)
+        buffer = self._buffer
+        buffer += data
+        frames, place = [], 0
+        while (start := buffer.find(self.START, place)) >= 0:
+            frame = self.frame_at(buffer, start)
             if frame is None:
+                del buffer[:start]
                 return frames
             if frame:
                 frames.append(frame)
-                del self._buffer[: len(frame)]
-            else:
-                del self._buffer[:1]
+            place = start + (len(frame) or 1)
+        buffer.clear()
+        return frames
 
     def flush(self):
-        """The line fell silent: give up a false start that hides whole frames.
+        """The line fell silent: give up false starts that hide whole frames.
 
-        Returns the frames found behind it. Without any, the waiting bytes are kept,
+        Returns the frames found behind them. Without any, the waiting bytes are kept,
         since the rest of a slow frame may still come.
         """
+        frames = []
         start = self._buffer.find(self.START, 1)
         while start > 0:
             if self.frame_at(self._buffer, start):
                 del self._buffer[:start]
-                return self.feed(b"") + self.flush()
+                frames += self.feed(b"")
+                start = 0
             start = self._buffer.find(self.START, start + 1)
-        return []
+        return frames
 
     def reset(self):
         """Forget everything received so far."""
@@ -176,11 +190,13 @@ class Framer:
 
     def frame_at(self, buffer, start):
         """The sound frame at ``start``, b"" when there is none, None to wait."""
+        self.work += 1
         length = self.measure(buffer, start)
         if length < 0:
             return b""
         if not length or len(buffer) - start < length:
             return None
+        self.work += length
         frame = bytes(buffer[start : start + length])
         return frame if self.check(frame) else b""
 
@@ -197,9 +213,20 @@ class AnyFramer(Framer):
         self._framers = framers
 
     def frame_at(self, buffer, start):
-        found = [framer.frame_at(buffer, start) for framer in self._framers]
-        whole = next((frame for frame in found if frame), None)
-        return whole or (None if None in found else b"")
+        wait, have = False, len(buffer) - start
+        for framer in self._framers:
+            length = framer.measure(buffer, start)
+            if length < 0:
+                continue
+            if not length or have < length:
+                wait = True
+                continue
+            self.work += length
+            frame = bytes(buffer[start : start + length])
+            if framer.check(frame):
+                return frame
+        self.work += len(self._framers)
+        return None if wait else b""
 
 
 class Protocol:
@@ -212,6 +239,13 @@ class Protocol:
     def Framer(self):
         """A new framer for one byte stream."""
         raise NotImplementedError
+
+    def speaks(self, frame):
+        """Whether a sound frame is of this protocol and not of a twin with its framing.
+
+        The editions of DL/T 645 differ only in the functions they use.
+        """
+        return True
 
     def decode(self, frame):
         """Decoded form of ``frame``; never raises, whatever the bytes are."""
@@ -246,6 +280,17 @@ class Protocol:
         """Requests for the daily freeze ``days_back`` midnights ago (1 = the last)."""
         raise self._unsupported("daily freezes")
 
+    def next_request(self, request, decodeds):
+        """Request for what follows ``decodeds``, the answers to ``request`` so far.
+
+        None when the last of them was the end.
+        """
+        return None
+
+    def join(self, decodeds):
+        """One Decoded from the parts of a long answer, in their order."""
+        return decodeds[-1]
+
     def is_frozen(self, decoded):
         """Whether an index was frozen earlier, so that it is not the index of now."""
         return False
@@ -253,6 +298,18 @@ class Protocol:
     def freeze_time_from(self, decoded):
         """The time a freeze was taken (meter's local time), None when not told."""
         return None
+
+    def read_clock(self, address):
+        """Requests for date and time of the device."""
+        raise self._unsupported("reading the clock")
+
+    def clock_from(self, decodeds):
+        """The device's local time (naive) from the answers, None when not told."""
+        return None
+
+    def set_clock(self, address, moment, *, password, operator):
+        """Requests that set the clock to ``moment``, the device's local time."""
+        raise self._unsupported("setting the clock")
 
     def relay(self, address, close, *, now, password, operator):
         """Request that opens or closes the relay or valve."""
