@@ -1,6 +1,7 @@
 """Decoding and encoding frames by hand: the work behind ``odoo amr_console``."""
 
 import argparse
+from datetime import date, datetime
 
 from .protocols import registry
 from .protocols.base import Decoded, Fault, ProtocolError
@@ -18,13 +19,27 @@ def build_parser(parser=None):
     decode.add_argument("frame", metavar="HEX", help="hex, or - for standard input")
     encode = actions.add_parser("encode", help="request frames as hex")
     encode.add_argument("--protocol", required=True, choices=registry.names())
-    encode.add_argument("--address", required=True)
+    encode.add_argument("--address", default="", help="a point of 376.1: 02001234/5")
     what = encode.add_mutually_exclusive_group(required=True)
     what.add_argument("--index", action="store_true", help="current index")
     what.add_argument("--daily", type=int, metavar="N", help="N-th last daily freeze")
     what.add_argument("--relay-state", action="store_true")
     what.add_argument("--purchase-state", action="store_true")
     what.add_argument("--item", metavar="HEX", help="data identification")
+    what.add_argument(
+        "--settlement", type=int, metavar="N", help="N-th last settlement"
+    )
+    what.add_argument("--day", metavar="YYYY-MM-DD", help="freeze that closes a day")
+    what.add_argument("--month", metavar="YYYY-MM", help="freeze that closes a month")
+    what.add_argument("--clock", action="store_true", help="read the clock")
+    what.add_argument("--set-clock", metavar="TIME", help="YYYY-MM-DDThh:mm:ss, local")
+    what.add_argument("--relay", choices=("open", "close"), help="needs --password")
+    what.add_argument("--read-address", action="store_true")
+    what.add_argument("--write-address", metavar="NEW")
+    what.add_argument("--forward", metavar="HEX", help="bytes for a meter behind it")
+    encode.add_argument("--password", help="level and password of the meter, 8 digits")
+    encode.add_argument("--operator", default="0")
+    encode.add_argument("--at", metavar="TIME", help="the meter's time, for --relay")
     return parser
 
 
@@ -50,17 +65,23 @@ def decode(text, name=None):
     except ValueError:
         fault = Fault("frame", "This is no hex: digits 0-9 and A-F, two for each byte.")
         return Decoded(name, error=fault).as_dict()
-    name = name or registry.detect(frame)
-    if name is None:
-        return Decoded(None, error=_why_none(frame)).as_dict()
-    return registry.get(name).decode(frame).as_dict()
+    found, sound = registry.find(frame, name and [name])
+    if found and registry.get(found).recognisable:
+        return registry.get(found).decode(sound).as_dict()
+    name = name or found
+    if name:
+        return registry.get(name).decode(frame).as_dict()
+    return Decoded(None, error=_why_none(frame)).as_dict()
 
 
 def _why_none(frame):
     """The most telling fault of a frame that no protocol accepts."""
     faults = [registry.get(name).decode(frame).error for name in registry.names()]
-    order = ("checksum", "truncated", "frame")
-    return min(faults, key=lambda fault: order.index(fault.code))
+    order = ("checksum", "truncated", "length")
+    return min(
+        filter(None, faults),
+        key=lambda fault: order.index(fault.code) if fault.code in order else 9,
+    )
 
 
 def encode(options):
@@ -86,9 +107,80 @@ def _requests(protocol, options):
         return [protocol.relay_state(address)]
     if options.purchase_state:
         return protocol.purchase_state(address)
+    if options.clock:
+        return protocol.read_clock(address)
+    if options.set_clock:
+        return protocol.set_clock(
+            address,
+            _moment(options.set_clock),
+            password=options.password,
+            operator=options.operator,
+        )
+    if options.relay:
+        return [_relay(protocol, options)]
+    if options.item is None:
+        return _special(protocol, options)
     try:
         return [protocol.read_item(address, int(options.item, 16))]
     except (ValueError, OverflowError) as error:
         if isinstance(error, ProtocolError):
             raise
         raise ConsoleError(f"“{options.item}” is no data identification.") from error
+
+
+def _relay(protocol, options):
+    return protocol.relay(
+        options.address,
+        options.relay == "close",
+        now=_moment(options.at) if options.at else datetime.now(),
+        password=options.password,
+        operator=options.operator,
+    )
+
+
+def _special(protocol, options):
+    """Requests that only some protocols have."""
+    address = options.address
+    if options.settlement is not None:
+        return _own(protocol, "read_settlement")(address, options.settlement)
+    if options.read_address:
+        return [_own(protocol, "read_address")()]
+    if options.write_address:
+        return [_own(protocol, "write_address")(options.write_address)]
+    if options.forward:
+        return [_own(protocol, "forward")(address, _bytes(options.forward))]
+    terminal, _slash, point = address.partition("/")
+    points = [int(point)] if point.isascii() and point.isdigit() else []
+    if options.day:
+        day = _date(options.day)
+        return [_own(protocol, "read_day")(terminal, points, day)]
+    month = _date(f"{options.month}-01")
+    return [_own(protocol, "read_month")(terminal, points, month)]
+
+
+def _own(protocol, name):
+    method = getattr(protocol, name, None)
+    if method is None:
+        raise ConsoleError(f"The protocol {protocol.name} has no such request.")
+    return method
+
+
+def _bytes(text):
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise ConsoleError(f"“{text}” is no hex.") from error
+
+
+def _date(text):
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConsoleError(f"“{text}” is no date (YYYY-MM-DD).") from error
+
+
+def _moment(text):
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError as error:
+        raise ConsoleError(f"“{text}” is no time (YYYY-MM-DDThh:mm:ss).") from error

@@ -100,6 +100,23 @@ def parse(raw):
     return Frame(address, raw[8], raw[10:-2].translate(_SUBTRACT))
 
 
+def redact(frame, secret):
+    """Hex of a request with the secret part of its data, and the checksum, starred out.
+
+    :param secret: ``{control: (start, end)}`` of the places within the data
+    """
+    raw = bytes(frame)
+    parsed, text = parse(raw), raw.hex()
+    if isinstance(parsed, Fault) or parsed.control not in secret:
+        return text
+    first = raw.find(b"\x68") + 10
+    checksum = first + len(parsed.data)
+    start, end = (min(first + place, checksum) for place in secret[parsed.control])
+    stars = "*" * 2 * (end - start)
+    text = text[: 2 * start] + stars + text[2 * end :]
+    return text[: 2 * checksum] + "**" + text[2 * checksum + 2 :]
+
+
 def same_meter(asked, answered):
     """Whether a reply from ``answered`` may answer a request to ``asked``.
 

@@ -6,7 +6,7 @@ Sources: DL/T 645-2007, annex A (tables A.1 to A.6); freezes 0506, prepaid 0090 
 
 from typing import NamedTuple
 
-RATES = {0: "total", **{rate: f"t{rate}" for rate in range(1, 64)}}
+from .dlt645_reply import RATES
 
 #: DI2 of energies (DI3 = 00): name, unit, top bit is a sign.
 ENERGIES = {
@@ -23,10 +23,31 @@ ENERGIES = {
     0x0A: ("reverse_apparent", "kVAh", False),
 }
 
-#: DI2 of daily freezes (DI3 DI2 = 05 06, DI1 = what, DI0 = how many back).
+#: DI1 of freezes: what was frozen.
 FREEZES = {
     0x01: ("forward_active", "kWh", False),
     0x02: ("reverse_active", "kWh", False),
+    0x03: ("combined_reactive_1", "kvarh", True),
+    0x04: ("combined_reactive_2", "kvarh", True),
+    0x05: ("reactive_q1", "kvarh", False),
+    0x06: ("reactive_q2", "kvarh", False),
+    0x07: ("reactive_q3", "kvarh", False),
+    0x08: ("reactive_q4", "kvarh", False),
+}
+#: DI2 of freezes (DI3 = 05): prefix of the names, how many the meter keeps.
+FREEZE_KINDS = {
+    0x00: ("timed", 12),
+    0x01: ("instant", 3),
+    0x02: ("zone_switch", 2),
+    0x03: ("slot_switch", 2),
+    0x06: ("daily", 62),
+}
+
+
+#: DI2 of the largest demands (DI3 = 01).
+DEMANDS = {
+    0x01: ("forward_demand", "kW", False),
+    0x02: ("reverse_demand", "kW", False),
 }
 
 
@@ -71,6 +92,7 @@ ITEMS = {
     **_phases(0x04, "reactive_power", 3, 4, "kvar", signed=True, total=True),
     **_phases(0x05, "apparent_power", 3, 4, "kVA", signed=True, total=True),
     **_phases(0x06, "power_factor", 2, 3, "", signed=True, total=True),
+    **_phases(0x07, "phase_angle", 2, 1, "°"),
     **_single(0x02800001, "neutral_current", 3, 3, "A", signed=True),
     **_single(0x02800002, "frequency", 2, 2, "Hz"),
     **_single(0x02800007, "temperature", 2, 1, "°C", signed=True),
@@ -81,6 +103,16 @@ ITEMS = {
     **_single(0x04000401, "address", 6, kind="digits"),
     **_single(0x04000402, "meter_number", 6, kind="digits"),
     **_single(0x04000409, "active_constant", 3, 0, "imp/kWh"),
+    **_single(0x0400040A, "reactive_constant", 3, 0, "imp/kvarh"),
+    **_single(0x04000F01, "alarm_energy_1", 4, 2, "kWh"),
+    **_single(0x04000F02, "alarm_energy_2", 4, 2, "kWh"),
+    **_single(0x04000F03, "hoard_energy", 4, 2, "kWh"),
+    **_single(0x04000F04, "overdraft_energy_limit", 4, 2, "kWh"),
+    **_single(0x04001001, "alarm_money_1", 4, 2, "CNY"),
+    **_single(0x04001002, "alarm_money_2", 4, 2, "CNY"),
+    **_single(0x04001003, "overdraft_money_limit", 4, 2, "CNY"),
+    **_single(0x04001004, "hoard_money", 4, 2, "CNY"),
+    **_single(0x04001005, "close_permit_money", 4, 2, "CNY"),
     **_single(0x04000B01, "settlement_day", 2, kind="digits"),
     **{
         0x04000500 | number: Item(
@@ -123,15 +155,27 @@ def _energy(di2, di1, di0):
     return None
 
 
-def _freeze(di1, di0):
-    if not 1 <= di0 <= 62:
+def _freeze(di2, di1, di0):
+    kind, kept = FREEZE_KINDS[di2]
+    if not 1 <= di0 <= kept:
         return None
     if di1 == 0x00:
         return Item((Field("freeze_time", 5, kind="time"),))
     if di1 in FREEZES:
         name, unit, signed = FREEZES[di1]
-        return Item((Field(f"daily.{name}", 4, 2, unit, signed),), repeat=True)
+        return Item((Field(f"{kind}.{name}", 4, 2, unit, signed),), repeat=True)
     return None
+
+
+def _demand(di2, di1, di0):
+    """Largest demand (DI3 = 01): power, then when it was (table A.2)."""
+    if di2 not in DEMANDS or di1 not in RATES or di0 > 0x0C:
+        return None
+    name, unit, signed = DEMANDS[di2]
+    suffix = f".{di0}" if di0 else ""
+    name = f"{name}.{RATES[di1]}{suffix}"
+    time = Field(f"{name}.time", 5, kind="time")
+    return Item((Field(name, 3, 4, unit, signed), time))
 
 
 def _purchase_log(di2, di1, di0):
@@ -157,8 +201,10 @@ def find(di):
     di3, di2, di1, di0 = di.to_bytes(4, "big")
     if di3 == 0x00:
         return _energy(di2, di1, di0)
-    if (di3, di2) == (0x05, 0x06):
-        return _freeze(di1, di0)
+    if di3 == 0x01:
+        return _demand(di2, di1, di0)
+    if di3 == 0x05 and di2 in FREEZE_KINDS:
+        return _freeze(di2, di1, di0)
     if di3 == 0x03 and di2 in (0x32, 0x33):
         return _purchase_log(di2, di1, di0)
     return None

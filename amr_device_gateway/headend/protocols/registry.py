@@ -44,13 +44,34 @@ def get(name, **options):
 
 def detect(frame):
     """Name of the protocol that ``frame`` is a whole, sound frame of, else None."""
+    return find(frame)[0]
+
+
+def find(data, names=None):
+    """Name of a protocol and the first sound frame of it in ``data``.
+
+    Noise before a frame is skipped where a frame can be told from noise.
+
+    :param names: protocols to look for, default all
+    :return: ``(None, None)`` when there is none
+    """
     for name, protocol in _load().items():
-        if protocol.Framer().feed(frame):
-            return name
-    return None
+        if names and name not in names:
+            continue
+        framer = protocol.Framer()
+        frames = framer.feed(data)
+        if protocol.recognisable:
+            frames = frames or framer.flush()
+        for frame in frames:
+            if names or protocol.speaks(frame):
+                return name, frame
+    return None, None
 
 
 def any_framer():
-    """A framer for a line on which several protocols are spoken."""
-    known = [one for one in _load().values() if one.recognisable]
-    return AnyFramer([protocol.Framer() for protocol in known])
+    """A framer for a line on which several protocols are spoken.
+
+    Protocols that share their framing share the framer.
+    """
+    framers = [one.Framer() for one in _load().values() if one.recognisable]
+    return AnyFramer(list({type(framer): framer for framer in framers}.values()))

@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
-from ..protocols import bcd, dlt645, registry
+from ..protocols import bcd, dlt645, dlt645_prepaid, registry
 from ..protocols import dlt645_2007 as dlt
 from ..protocols.base import Fault
+from ..protocols.dlt645_reply import ERROR, REPLY
+from ..protocols.dlt645_words import RELAY_OPEN_BIT
 from .meter import CENT, Meter
 
 #: How many of ten hundredths of a kWh each of the four rates counts.
@@ -28,7 +30,7 @@ class ElectricityMeter(Meter):
 
     def answer(self, frame):
         request = dlt645.parse(frame)
-        if isinstance(request, Fault) or request.control & dlt.REPLY:
+        if isinstance(request, Fault) or request.control & REPLY:
             return "other", None
         if not dlt645.same_meter(request.address, self.address):
             return "other", None
@@ -40,15 +42,15 @@ class ElectricityMeter(Meter):
             return "read", self._read(int.from_bytes(request.data[:4], "little"))
         if request.control == dlt.RELAY:
             return "relay", self._relay(request.data)
-        if request.control == dlt.SECURITY and len(request.data) >= 4:
+        if request.control == dlt645_prepaid.SECURITY and len(request.data) >= 4:
             return self._security(request.data)
         return "other", self._error(request.control, NO_DATA)
 
     def _reply(self, function, data=b""):
-        return dlt645.build(self.address, dlt.REPLY | function, data)
+        return dlt645.build(self.address, REPLY | function, data)
 
     def _error(self, function, code, size=1):
-        control = dlt.REPLY | dlt.ERROR | function
+        control = REPLY | ERROR | function
         return dlt645.build(self.address, control, code.to_bytes(size, "little"))
 
     def _packed_address(self):
@@ -72,7 +74,7 @@ class ElectricityMeter(Meter):
         week_day = (now.weekday() + 1) % 7
         simple = {
             dlt.STATUS_WORD_3: self._status_word,
-            dlt.REMAINING_ENERGY: self._remaining,
+            dlt645_prepaid.REMAINING_ENERGY: self._remaining,
             0x04000101: lambda: bcd.pack_digits(f"{now:%y%m%d}{week_day:02d}", 4),
             0x04000102: lambda: bcd.pack_digits(f"{now:%H%M%S}", 3),
             0x04000401: self._packed_address,
@@ -102,7 +104,7 @@ class ElectricityMeter(Meter):
         self.advance()
         word = 1 << 8 if self.state.prepaid else 0
         if self.state.relay == "open":
-            word |= dlt.RELAY_OPEN_BIT | 1 << 6
+            word |= RELAY_OPEN_BIT | 1 << 6
         return word.to_bytes(2, "little")
 
     def _remaining(self):
@@ -137,33 +139,33 @@ class ElectricityMeter(Meter):
     def _security(self, data):
         di = int.from_bytes(data[:4], "little")
         if not self.state.prepaid:
-            return "credit", self._error(dlt.SECURITY, 1, 2)
-        if di == dlt.PURCHASE_STATUS:
+            return "credit", self._error(dlt645_prepaid.SECURITY, 1, 2)
+        if di == dlt645_prepaid.PURCHASE_STATUS:
             return "read", self._purchase_status(di)
-        if di == dlt.RECHARGE and len(data) == 8 + 22:
+        if di == dlt645_prepaid.RECHARGE and len(data) == 8 + 22:
             return "credit", self._recharge(data)
-        return "credit", self._error(dlt.SECURITY, 1, 2)
+        return "credit", self._error(dlt645_prepaid.SECURITY, 1, 2)
 
     def _purchase_status(self, di):
         amount = int(self.balance() * 100).to_bytes(4, "little")
         count = self.state.purchase_no.to_bytes(4, "little")
         data = di.to_bytes(4, "little") + amount + self._mac(amount)
         data += count + self._mac(count) + self._customer() + bytes(4)
-        return self._reply(dlt.SECURITY, data)
+        return self._reply(dlt645_prepaid.SECURITY, data)
 
     def _recharge(self, data):
         amount, count, mac, customer, last = _split(data[8:], (4, 4, 4, 6, 4))
         body = amount + count
         if mac != self._mac(body) or last != self._mac(body + customer):
-            return self._error(dlt.SECURITY, ESAM, 2)
+            return self._error(dlt645_prepaid.SECURITY, ESAM, 2)
         if self.state.customer_no and customer != self._customer():
-            return self._error(dlt.SECURITY, CUSTOMER, 2)
+            return self._error(dlt645_prepaid.SECURITY, CUSTOMER, 2)
         energy = Decimal(int.from_bytes(amount, "little")).scaleb(-2)
         result = self.credit(int.from_bytes(count, "little"), energy)
         if result == "booked":
-            return self._reply(dlt.SECURITY, data[:4])
+            return self._reply(dlt645_prepaid.SECURITY, data[:4])
         code = REPEAT if result == "repeat" else COUNT
-        return self._error(dlt.SECURITY, code, 2)
+        return self._error(dlt645_prepaid.SECURITY, code, 2)
 
     def _customer(self):
         return bcd.pack_digits(self.state.customer_no or "0", 6)

@@ -3,16 +3,25 @@
 from decimal import Decimal
 
 import pytest
-from headend.protocols import cjt188, dlt645, registry
+from headend.protocols import cjt188, dlt645, gdw376_frame, registry
 from headend.protocols.base import Decoded
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 DLT = registry.get("dlt645-2007")
 CJT = registry.get("cjt188")
+OLD = registry.get("dlt645-1997")
+GDW = registry.get("gdw376")
+PROTOCOLS = (DLT, OLD, CJT, GDW)
+#: Where a damaged byte makes the frame end elsewhere.
+LENGTHS = {DLT: (9,), OLD: (9,), CJT: (10,), GDW: (1, 2, 3, 4)}
 
 addresses = st.integers(0, 10**12 - 1).map(lambda number: f"{number:012d}")
 long_addresses = st.integers(0, 10**14 - 1).map(lambda number: f"{number:014d}")
+
+
+#: An address of a kind of its own.
+ADDRESS = {GDW: "00000001/1"}
 
 
 def bare(frame):
@@ -33,12 +42,27 @@ cjt_frames = st.builds(
     st.integers(0, 255),
     st.binary(max_size=60),
 )
+gdw_frames = st.builds(
+    lambda region, number, control, afn, seq, data: gdw376_frame.build(
+        f"{region:04d}{number:04X}", control, afn, seq, data
+    ),
+    st.integers(0, 9999),
+    st.integers(0, 0xFFFF),
+    st.integers(0, 255),
+    st.sampled_from([0, 2, 4, 5, 10, 12, 13, 14, 16, 99]),
+    st.integers(0, 255),
+    st.binary(max_size=60),
+)
 protocol_and_frames = st.one_of(
     st.tuples(st.just(DLT), st.lists(dlt_frames, max_size=4)),
+    st.tuples(st.just(OLD), st.lists(dlt_frames, max_size=4)),
     st.tuples(st.just(CJT), st.lists(cjt_frames, max_size=4)),
+    st.tuples(st.just(GDW), st.lists(gdw_frames, max_size=4)),
 )
 one_frame = st.one_of(
-    st.tuples(st.just(DLT), dlt_frames), st.tuples(st.just(CJT), cjt_frames)
+    st.tuples(st.sampled_from([DLT, OLD]), dlt_frames),
+    st.tuples(st.just(CJT), cjt_frames),
+    st.tuples(st.just(GDW), gdw_frames),
 )
 #: Noise without a start byte cannot hide a frame.
 quiet_noise = st.binary(max_size=30).map(lambda noise: noise.replace(b"\x68", b"\x67"))
@@ -63,11 +87,11 @@ def test_frames_are_found_split_merged_and_between_noise(case, cuts, data):
     assert not framer.pending
 
 
-@given(st.lists(st.one_of(dlt_frames, cjt_frames), max_size=4))
-def test_frames_of_both_protocols_on_one_line(frames):
+@given(st.lists(st.one_of(dlt_frames, cjt_frames, gdw_frames), max_size=4))
+def test_frames_of_all_protocols_on_one_line(frames):
     # a frame of one protocol can hold the bytes of one of the other only by chance
     for frame in frames:
-        others = [one for one in (DLT, CJT) if one.Framer().feed(frame) == [frame]]
+        others = [one for one in (DLT, CJT, GDW) if one.Framer().feed(frame) == [frame]]
         assume(len(others) == 1)
     framer = registry.any_framer()
     assert framer.feed(b"".join(frames)) == frames
@@ -86,9 +110,8 @@ def test_noise_before_a_frame_costs_nothing_but_silence(case, noise):
 @given(one_frame, st.integers(0, 10**6), st.integers(1, 255))
 def test_a_damaged_byte_never_makes_a_wrong_value(case, place, change):
     protocol, frame = case
-    length_byte = 9 if protocol is DLT else 10
     place = 1 + place % (len(frame) - 1)
-    assume(place != length_byte)  # then the frame ends elsewhere: see below
+    assume(place not in LENGTHS[protocol])  # then the frame ends elsewhere: see below
     broken = bytearray(frame)
     broken[place] ^= change
     decoded = protocol.decode(bytes(broken))
@@ -101,8 +124,8 @@ def test_a_damaged_byte_never_makes_a_wrong_value(case, place, change):
 def test_a_damaged_length_byte_does_not_lose_the_next_frame(case, change):
     protocol, frame = case
     broken = bytearray(frame)
-    broken[9 if protocol is DLT else 10] ^= change
-    (after,) = protocol.read_index("1")
+    broken[LENGTHS[protocol][0]] ^= change
+    (after,) = protocol.read_index(ADDRESS.get(protocol, "1"))
     framer = protocol.Framer()
     found = framer.feed(bytes(broken) + after)
     found += framer.flush()
@@ -114,13 +137,13 @@ def test_a_truncated_frame_is_no_frame(case, cut):
     protocol, frame = case
     part = frame[: cut % len(frame)]
     decoded = protocol.decode(part)
-    assert decoded.error.code in ("truncated", "frame")
+    assert decoded.error.code in ("truncated", "frame", "length")
     assert decoded.values == []
 
 
 @given(st.binary(max_size=300))
 def test_decoders_never_raise(noise):
-    for protocol in (DLT, CJT):
+    for protocol in PROTOCOLS:
         decoded = protocol.decode(noise)
         assert isinstance(decoded, Decoded)
         assert decoded.error is not None or decoded.address
@@ -174,6 +197,37 @@ def test_every_byte_survives_the_offset(frame):
     parsed = dlt645.parse(frame)
     again = bare(dlt645.build(parsed.address, parsed.control, parsed.data))
     assert again == frame
+
+
+@given(gdw_frames, gdw_frames)
+def test_decoding_any_sound_376_frame_never_raises(frame, other):
+    decoded = GDW.decode(frame)
+    assert decoded.address is not None
+    for one in decoded.values:
+        assert one.value is None or isinstance(one.value, Decimal | str)
+    for registers in GDW.points_from(decoded).values():
+        assert all(value >= 0 for value in registers.values())
+    GDW.freeze_time_from(decoded)
+    GDW.clock_from([decoded])
+    GDW.confirm(frame)
+    GDW.matches(frame, other)
+    GDW.continues(frame, other)
+    GDW.redact(frame)
+    GDW.forwarded_from(frame)
+
+
+@given(dlt_frames, dlt_frames)
+def test_decoding_any_sound_frame_as_1997_never_raises(frame, other):
+    decoded = OLD.decode(frame)
+    assert decoded.address is not None
+    for one in decoded.values:
+        assert one.value is None or isinstance(one.value, Decimal | str)
+    for protocol in (OLD, DLT):
+        parts = [protocol.decode(one) for one in (frame, other)]
+        protocol.clock_from(parts)
+        protocol.join(parts)
+        protocol.next_request(frame, parts)
+        protocol.matches(frame, other)
 
 
 @pytest.mark.parametrize("protocol", [DLT, CJT], ids=lambda one: one.name)
