@@ -148,6 +148,8 @@ class MeterImporter(SheetImporter):
         model = self._find_model(row.values)
         vals = {"model_id": model.id}
         vals.update((key, row.values[key]) for key in DEVICE if key in row.values)
+        if "address" in vals and not vals["address"].strip("0"):
+            vals["address"] = False  # a card meter's: all zeros are no address
         self._check_address(vals, number)
         vals.update(self._find_wiring(row.values))
         extra = self._plan_place(row.values, meter, model)
