@@ -94,7 +94,10 @@ class OutgoingSession(asyncio.Protocol):
             self.gone.set_result(exc)
 
     def data_received(self, data):
-        self.link.received(data)
+        if self.link.budget.take(len(data)):
+            self.link.received(data)
+        else:
+            self.close("it sends more than a meter line can carry")
 
     def send(self, data):
         self.transport.write(data)

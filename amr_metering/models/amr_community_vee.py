@@ -16,7 +16,7 @@ CATCH_UP = 7
 class AmrCommunity(models.Model):
     """The nightly part of validation: rules over days, set-wise, by community."""
 
-    _inherit = "amr.community"
+    _inherit = "amr.community"  # pylint: disable=consider-merging-classes-inherited
 
     vee_day = fields.Date(
         "Validated up to", readonly=True, help="The last day the nightly rules saw."

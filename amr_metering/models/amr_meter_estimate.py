@@ -103,7 +103,7 @@ class Estimate(NamedTuple):
 class AmrMeter(models.Model):
     """Estimation (the E of VEE): the index of a register at a time without reading."""
 
-    _inherit = "amr.meter"
+    _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
 
     def _estimate_index(self, at, register="total", method=None):
         """Estimate what the registers of these meters showed at one time.

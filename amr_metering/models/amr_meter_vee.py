@@ -33,7 +33,7 @@ FACTOR_SQL = f"""
 class AmrMeter(models.Model):
     """What validation found on a meter, and what that may come from."""
 
-    _inherit = "amr.meter"
+    _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
 
     verdict_ids = fields.One2many(
         "amr.reading.verdict", "meter_id", "Findings", readonly=True

@@ -27,7 +27,7 @@ TICK_SQL = """
 
 
 class AmrReadTask(models.Model):
-    _inherit = "amr.read.task"
+    _inherit = "amr.read.task"  # pylint: disable=consider-merging-classes-inherited
 
     def _record_readings(self, rows):
         """Take readings of this task through the one door and tick their meters off.

@@ -40,7 +40,7 @@ class IngestResult(NamedTuple):
 
 
 class AmrReading(models.Model):
-    _inherit = "amr.reading"
+    _inherit = "amr.reading"  # pylint: disable=consider-merging-classes-inherited
 
     def init(self):
         result = super().init()

@@ -44,14 +44,12 @@ class AmrSnapshot(models.Model):
 
     _name = "amr.snapshot"
     _inherit = "amr.report.mixin"
-    _inherit = "amr.report.mixin"
     _description = "Measured values"
     _auto = False
     _order = "read_at desc, id desc"
     _rec_name = "read_at"
     _log_access = False
     _depends = {"amr.meter": ["community_id", "company_id"]}
-    _report_columns = ("read_at", "meter_id", "event", *MEASURED)
     _report_columns = ("read_at", "meter_id", "event", *MEASURED)
 
     meter_id = fields.Many2one("amr.meter", readonly=True)

@@ -47,7 +47,7 @@ class AmrReadingEstimateLine(models.TransientModel):
     )
     exception_id = fields.Many2one("amr.exception")
     meter_id = fields.Many2one("amr.meter", required=True)
-    at = fields.Datetime("At", required=True)
+    at = fields.Datetime(required=True)
     register = fields.Char(default="total", required=True)
     kind = fields.Selection(
         [("daily", "Daily freeze"), ("spot", "Spot")], required=True, default="daily"
