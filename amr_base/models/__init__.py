@@ -17,6 +17,7 @@ from . import amr_tariff_line
 from . import amr_tariff_surcharge
 from . import amr_timetable_line
 from . import amr_timetable
+from . import ir_cron
 from . import res_users
 from . import auditlog_log
 from . import auditlog_log_line

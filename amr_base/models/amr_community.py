@@ -14,7 +14,7 @@ class AmrCommunity(models.Model):
     """
 
     _name = "amr.community"
-    _inherit = ["amr.estate.mixin", "mail.thread"]
+    _inherit = ["amr.evidence.mixin", "amr.estate.mixin", "mail.thread"]
     _description = "Community"
     _order = "full_code"
 

@@ -55,6 +55,8 @@ class HeadEndController(Controller):
         if problem:
             return self._error(HTTPStatus.BAD_REQUEST, problem)
         env = request.env(user=SUPERUSER_ID)
+        # what is found is written down for the company's people
+        env = env(context={**env.context, "lang": env.company.partner_id.lang})
         answer = env["amr.headend.event"]._receive(body["headend"], body["events"])
         return request.make_json_response(answer)
 

@@ -18,6 +18,8 @@ class AmrCommunity(models.Model):
 
     _inherit = "amr.community"  # pylint: disable=consider-merging-classes-inherited
 
+    _evidence = frozenset({"vee_day"})
+
     vee_day = fields.Date(
         "Validated up to", readonly=True, help="The last day the nightly rules saw."
     )

@@ -10,7 +10,7 @@ class PaymentTransaction(models.Model):
     same, have one.
     """
 
-    _inherit = "payment.transaction"
+    _inherit = "payment.transaction"  # pylint: disable=consider-merging-classes-inherited
 
     def _get_sent_message(self):
         """Override of `payment`: ours for a payment, core's for a refund."""
