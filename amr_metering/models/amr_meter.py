@@ -287,10 +287,11 @@ class AmrMeter(models.Model):
             SQL(
                 """
                 WITH frozen AS (
-                    SELECT r.meter_id, r.index, m.factor,
+                    SELECT r.meter_id, r.index, m.factor, mm.digits,
                            (r.read_at AT TIME ZONE 'UTC' AT TIME ZONE c.tz)::date AS day
                       FROM amr_reading r
                       JOIN amr_meter m ON m.id = r.meter_id
+                      JOIN amr_meter_model mm ON mm.id = m.model_id
                       JOIN amr_community c ON c.id = m.community_id
                      WHERE r.meter_id = ANY(%(ids)s) AND r.kind = 'daily'
                        AND r.register = 'total' AND r.superseded_by_id IS NULL
@@ -298,12 +299,13 @@ class AmrMeter(models.Model):
                        AND r.read_at >= %(first)s::date - INTERVAL '1 day'
                        AND r.read_at < %(last)s::date + INTERVAL '2 days'
                 ), pair AS (
-                    SELECT meter_id, day, factor, index,
+                    SELECT meter_id, day, factor, digits, index,
                            LEAD(index) OVER w AS next_index,
                            LEAD(day) OVER w AS next_day
                       FROM frozen WINDOW w AS (PARTITION BY meter_id ORDER BY day)
                 )
-                SELECT meter_id, day, ((next_index - index) * factor)::text
+                SELECT meter_id, day,
+                       (amr_index_step(index, next_index, digits) * factor)::text
                   FROM pair
                  WHERE next_day = day + 1 AND day >= %(first)s AND day < %(last)s
                  ORDER BY meter_id, day
@@ -317,6 +319,19 @@ class AmrMeter(models.Model):
         for meter_id, day, consumption in rows:
             usage[meter_id].append((day, dec(consumption)))
         return usage
+
+    def _is_rolled_over(self, before, after):
+        """Tell whether a lower index means that the register began again at zero."""
+        self.ensure_one()
+        [(rolled,)] = self.env.execute_query(
+            SQL(
+                "SELECT amr_rolled_over(%s, %s, %s)",
+                before,
+                after,
+                self.model_id.digits,
+            )
+        )
+        return rolled
 
     def action_open_readings(self):
         self.ensure_one()

@@ -29,16 +29,17 @@ LINES_SQL = """
            WHERE point_id = m.point_id AND date_from <= %(now)s
              AND (date_to IS NULL OR date_to > %(now)s) LIMIT 1) g ON true
       LEFT JOIN LATERAL (
+          SELECT start_index, date_from FROM amr_installation
+           WHERE meter_id = m.id ORDER BY date_from DESC LIMIT 1) i ON true
+      LEFT JOIN LATERAL (
           SELECT index, read_at FROM amr_reading
            WHERE meter_id = m.id AND register = 'total' AND quality <> 'suspect'
              AND superseded_by_id IS NULL
+             AND read_at >= COALESCE(i.date_from, '-infinity'::timestamp)
              AND read_at < COALESCE(
                  %(freeze)s::date::timestamp AT TIME ZONE c.tz AT TIME ZONE 'UTC',
                  %(now)s)
            ORDER BY read_at DESC, id DESC LIMIT 1) p ON true
-      LEFT JOIN LATERAL (
-          SELECT start_index, date_from FROM amr_installation
-           WHERE meter_id = m.id ORDER BY date_from DESC LIMIT 1) i ON true
      WHERE m.id = ANY(%(meters)s)
      ORDER BY c.full_code, b.full_code, o.name, m.number
 """

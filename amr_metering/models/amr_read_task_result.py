@@ -15,13 +15,14 @@ TICK_SQL = """
     UPDATE amr_read_task_line l
        SET state = 'done', error = NULL, reading_id = r.id, tries = l.tries + 1,
            index = r.index, read_at = r.read_at,
-           usage = (r.index - l.previous_index) * m.factor
+           usage = amr_index_step(l.previous_index, r.index, mm.digits) * m.factor
       FROM (SELECT DISTINCT ON (r.meter_id) r.meter_id, r.id, r.index, r.read_at
               FROM unnest(%(meters)s::integer[], %(kinds)s::varchar[],
                           %(times)s::timestamp[]) AS brought (meter_id, kind, read_at)
               JOIN amr_reading r USING (meter_id, kind, read_at)
              ORDER BY r.meter_id, (r.register = 'total') DESC, r.id DESC) r
       JOIN amr_meter m ON m.id = r.meter_id
+      JOIN amr_meter_model mm ON mm.id = m.model_id
      WHERE l.task_id = %(task)s AND r.meter_id = l.meter_id AND l.state <> 'done'
 """
 

@@ -97,7 +97,7 @@ class AmrUsageDay(models.Model):
              CROSS JOIN LATERAL (
                 SELECT CASE WHEN closed THEN i.date_to ELSE r1.read_at END AS at,
                        CASE WHEN closed THEN i.end_index ELSE r1.index END AS index
-                  FROM (SELECT i.date_to <= b.end_at AND i.end_index > 0 AS closed) x
+                  FROM (SELECT i.date_to <= b.end_at AS closed) x
                 ) e
               LEFT JOIN LATERAL (%(before)s) r0 ON true
              CROSS JOIN LATERAL (

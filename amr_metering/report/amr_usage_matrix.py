@@ -27,7 +27,7 @@ CHAIN = SQL(
     UNION ALL
     SELECT COALESCE(r0.read_at, i.date_from), 0, COALESCE(r0.index, i.start_index)
     UNION ALL
-    SELECT i.date_to, NULL, i.end_index WHERE i.date_to <= b.end_at AND i.end_index > 0
+    SELECT i.date_to, NULL, i.end_index WHERE i.date_to <= b.end_at
     """,
     usable=USABLE,
 )

@@ -113,7 +113,7 @@ def period_usage(periods, extra=None):
          CROSS JOIN LATERAL (
             SELECT CASE WHEN closed THEN i.date_to ELSE r1.read_at END AS at,
                    CASE WHEN closed THEN i.end_index ELSE r1.index END AS index
-              FROM (SELECT i.date_to <= b.end_at AND i.end_index > 0 AS closed) x) e
+              FROM (SELECT i.date_to <= b.end_at AS closed) x) e
          WHERE %(installed_then)s
         """,
         place=PLACE,

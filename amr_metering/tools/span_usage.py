@@ -14,7 +14,10 @@ KNOWN_SQL = """
       ORDER BY %(order)s LIMIT 1)
 """
 FIRST = SQL("s.begin_at AND s.begin_at + s.slack")
-LAST = SQL("GREATEST(s.date_from, s.begin_at, s.end_at - s.end_slack) AND s.end_at")
+LAST = SQL(
+    "GREATEST(s.date_from, s.begin_at, s.end_at - s.end_slack) "
+    "AND LEAST(s.end_at, s.date_to)"
+)
 
 
 def span_usage_sql(query, spans, now=None):
@@ -22,10 +25,12 @@ def span_usage_sql(query, spans, now=None):
 
     A span is begun by the first usable reading within its slack, or by the opening
     index of an installation within the span; it is ended by the last usable reading
-    within the slack before its end. So use is measured, never guessed, and rather
-    too small than too large. A register that rolled over counts on.
+    within the slack before its end, or by the closing index of a meter that was
+    replaced. So use is measured, never guessed, and rather too small than too large.
+    A register that rolled over counts on.
 
-    :param query: ids of meters, a subselect
+    :param query: ids of meters, a subselect; what was measured by an earlier meter
+        at the same metering point counts for the one that is there now
     :param dict spans: ``{name: (begin, end, begin slack, end slack)}``: two SQL
         expressions of local timestamps over ``today`` and ``now``, and two
         intervals as text
@@ -52,12 +57,16 @@ def span_usage_sql(query, spans, now=None):
              CROSS JOIN LATERAL (VALUES %(values)s)
                    s(name, begin_at, end_at, slack, end_slack)
         ), place AS (
-            SELECT m.id, m.utility_id, m.factor, mm.digits, i.date_from, i.start_index,
-                   s.*
+            SELECT m.id AS present_id, m.utility_id, i.meter_id AS id, o.factor,
+                   mm.digits, i.date_from, i.start_index, i.date_to,
+                   i.end_index AS closing_index, s.*
               FROM amr_meter m
-              JOIN amr_meter_model mm ON mm.id = m.model_id
-              JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
               JOIN span s ON s.community_id = m.community_id
+              JOIN amr_installation i ON i.point_id = m.point_id
+               AND i.date_from < s.end_at
+               AND (i.date_to IS NULL OR i.date_to > s.begin_at)
+              JOIN amr_meter o ON o.id = i.meter_id
+              JOIN amr_meter_model mm ON mm.id = o.model_id
              WHERE m.active AND m.id IN %(query)s
         ), ends AS (
             SELECT s.*, b.index AS begin_index, e.index AS end_index
@@ -69,16 +78,21 @@ def span_usage_sql(query, spans, now=None):
                 (SELECT k.index FROM (%(first)s) k ORDER BY k.read_at LIMIT 1)
                  LIMIT 1) b ON true
               JOIN LATERAL (
-                SELECT k.index FROM (%(last)s) k
-                 ORDER BY k.read_at DESC LIMIT 1) e ON true
+                SELECT s.closing_index AS index WHERE s.date_to <= s.end_at
+                 UNION ALL
+                (SELECT k.index FROM (%(last)s) k
+                  WHERE s.date_to IS NULL OR s.date_to > s.end_at
+                  ORDER BY k.read_at DESC LIMIT 1)
+                 LIMIT 1) e ON true
         )
-        SELECT id AS meter_id, utility_id, name AS span,
-               factor * (end_index - begin_index
-                         + CASE WHEN amr_rolled_over(begin_index, end_index, digits)
-                                THEN 10 ^ digits::numeric ELSE 0 END) AS usage
+        SELECT present_id AS meter_id, utility_id, name AS span,
+               sum(factor * (end_index - begin_index
+                   + CASE WHEN amr_rolled_over(begin_index, end_index, digits)
+                          THEN 10 ^ digits::numeric ELSE 0 END)) AS usage
           FROM ends
          WHERE end_index >= begin_index
             OR amr_rolled_over(begin_index, end_index, digits)
+         GROUP BY present_id, utility_id, name
         """,
         now=now or fields.Datetime.now(),
         query=query,

@@ -75,7 +75,8 @@ class AmrMeterReplace(models.TransientModel):
             raise UserError(self.env._("A meter cannot be replaced in the future."))
         latest = dec(meter.latest_index)
         later = meter.latest_at and meter.latest_at > self.moment
-        if later or dec(self.closing_index) < latest:
+        closing = dec(self.closing_index)
+        if later or closing < latest and not meter._is_rolled_over(latest, closing):
             raise UserError(
                 self.env._(
                     "Meter %(meter)s was read %(index)s at %(moment)s: the closing "
