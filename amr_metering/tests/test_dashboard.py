@@ -115,6 +115,31 @@ class TestDashboard(MeteringCommon):
         self.assertEqual(use["change"], 0)
         self.assertEqual((use["measured"], use["total"]), (2, 2))
 
+    def test_what_a_replaced_meter_measured_counts(self):
+        with freeze_time("2026-02-02 16:00:00"):
+            self._daily(self.meter, "2025-12-31", *range(34))
+            replaced_at = "2026-02-02 02:00:00"
+            self.point.installation_ids.write({"date_to": replaced_at, "end_index": 40})
+            new = self.env["amr.meter"].create(
+                {
+                    "number": "990000000009",
+                    "address": "990000000009",
+                    "model_id": self.meter_model.id,
+                }
+            )
+            self.env["amr.installation"].create(
+                {
+                    "meter_id": new.id,
+                    "point_id": self.point.id,
+                    "date_from": replaced_at,
+                    "start_index": 1000,
+                }
+            )
+            self._ingest(self._row(1005, "2026-02-02 15:00:00", meter=new))
+            [use] = self._data()["consumption"]
+        # 31 at the first of February: 9 until the replacement, 5 since
+        self.assertEqual((use["month"], use["last"]), (14, 31))
+
     def test_a_new_company_is_led_into_service(self):
         # whatever else the database has: this company has nothing yet
         company = self.env["res.company"].create({"name": "New"})

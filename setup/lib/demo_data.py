@@ -195,13 +195,14 @@ def create_operators(env, estate):
     made["admin"] = credential(admin.name, "admin", password)
     for role, login, name, group in OPERATORS:
         password = new_password()
+        seen = estate.communities if role == "reader" else estate.community
         env["res.users"].create(
             {
                 "name": name,
                 "login": login,
                 "password": password,
                 "group_ids": [(6, 0, [env.ref(group).id])],
-                "amr_community_ids": [(6, 0, estate.community.ids)],
+                "amr_community_ids": [(6, 0, seen.ids)],
                 **preferences(),
             }
         )

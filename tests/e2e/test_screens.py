@@ -59,7 +59,7 @@ PHONE_DESK = (
 )
 VIEWS = (
     ".o_list_view, .o_kanban_view, .o_form_view, .modal .o_form_view, .o_pivot_view, "
-    ".o_graph_view, .o_amr_dashboard_bar, .o_amr_tiles, .o_amr_entry_lines"
+    ".o_graph_view, .o_amr_dashboard_bar, .o_amr_tiles, .o_amr_entry_line"
 )
 SETTLED = """() => !document.querySelector(".o_loading_indicator, .o_blockUI")
     && Array.from(document.images).every((image) => image.complete)"""
