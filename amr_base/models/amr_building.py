@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 
 class AmrBuilding(models.Model):
@@ -68,6 +68,20 @@ class AmrBuilding(models.Model):
                         code=code,
                     )
                 )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_in_a_scope(self):
+        """Without his last building an operator would see the whole community."""
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        narrowed = users.search([("amr_building_ids", "in", self.ids)], limit=1)
+        if narrowed:
+            raise UserError(
+                self.env._(
+                    "The scope of %s is limited to this building: have the system "
+                    "administrator change it first.",
+                    narrowed.name,
+                )
+            )
 
     def _get_blocking_children(self):
         return [

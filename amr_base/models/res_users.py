@@ -37,6 +37,7 @@ class ResUsers(models.Model):
         "amr.building",
         "amr_building_res_users_rel",
         string="Only these buildings",
+        context={"active_test": False},  # without an archived one he would see more
         groups=SCOPE_GROUPS,
         help="Narrows the scope to the rooms and meters of these buildings; empty: "
         "all of the communities in scope.",
@@ -53,6 +54,7 @@ class ResUsers(models.Model):
         compute="_compute_amr_scope_building_ids",
         compute_sudo=True,
         string="Effective buildings",
+        context={"active_test": False},
         help="Empty: every building of the effective communities.",
     )
     amr_scope_codes = fields.Char(

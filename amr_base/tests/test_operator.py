@@ -160,6 +160,38 @@ class TestOperator(AmrCommon):
                 }
             ).action_save()
 
+    def test_nobody_takes_over_other_addons_or_companies_people(self):
+        user = self._create("clerk")
+        self._change(user)
+        more = self.env["res.groups"].create({"name": "Bookkeeper"})
+        user.group_ids += more
+        with self.assertRaisesRegex(AccessError, "no.* operator of yours"):
+            self._change(user)
+        user.group_ids -= more
+        self._change(user)
+        user.company_ids += self.env["res.company"].create({"name": "Other"})
+        with self.assertRaisesRegex(AccessError, "no.* operator of yours"):
+            self._change(user)
+        self.manager.company_ids = user.company_ids
+        self._change(user)
+
+    def test_an_archived_building_does_not_widen_the_scope(self):
+        second = self.building.copy({"code": "002"})
+        far = self._room("0101", second)
+        admin = self._operator("amr_admin", "amr_base.group_community_admin")
+        admin.amr_building_ids = self.building
+        self.building.with_user(admin).active = False
+        self.env.invalidate_all()
+        self.assertFalse(far.with_user(admin).has_access("read"))
+        with self._change(admin) as form:
+            form.name = "Li"
+        form.record.action_save()
+        self.assertFalse(far.with_user(admin).has_access("read"))
+        self.room.account_id = False
+        self.room.unlink()
+        with self.assertRaisesRegex(UserError, "limited to this building"):
+            self.building.with_user(admin).unlink()
+
     def test_single_buildings_narrow_the_scope(self):
         second = self.building.copy({"code": "002"})
         far = self._room("0101", second)
