@@ -273,6 +273,8 @@ class AmrMeter(models.Model):
             meter.write(
                 {"latest_index": reading.index, "latest_at": reading.read_at or False}
             )
+            if not reading:
+                meter.installation_ids._show_opening_index()
 
     def _daily_usage(self, date_from, date_to):
         """Return consumption by local day, from daily freezes and factors.

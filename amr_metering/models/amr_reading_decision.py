@@ -16,27 +16,10 @@ class AmrReading(models.Model):
     def _check_acceptable(self):
         """A register never runs backwards: what says otherwise is decided first.
 
-        :raises UserError: a usable reading before is higher, without a roll-over
+        :raises UserError: the usable reading next to it, before or after, contradicts
         """
         for reading in self.filtered(lambda r: r.quality == "suspect"):
-            [(before,)] = self.env.execute_query(
-                SQL(
-                    """
-                    SELECT (SELECT b.index FROM amr_reading b
-                             WHERE b.meter_id = r.meter_id AND b.register = r.register
-                               AND b.read_at < r.read_at AND b.quality = 'ok'
-                               AND b.superseded_by_id IS NULL
-                               AND b.index > r.index
-                               AND NOT amr_rolled_over(b.index, r.index, mm.digits)
-                             ORDER BY b.read_at DESC LIMIT 1)::text
-                      FROM amr_reading r
-                      JOIN amr_meter m ON m.id = r.meter_id
-                      JOIN amr_meter_model mm ON mm.id = m.model_id
-                     WHERE r.id = %s
-                    """,
-                    reading.id,
-                )
-            )
+            before, after = reading._get_contradictions()
             if before:
                 raise UserError(
                     self.env._(
@@ -48,6 +31,52 @@ class AmrReading(models.Model):
                         before=before,
                     )
                 )
+            if after:
+                raise UserError(
+                    self.env._(
+                        "Meter %(meter)s: %(index)s cannot be right while %(after)s "
+                        "was read after it. Put that reading aside, or put this one "
+                        "aside.",
+                        meter=reading.meter_id.number,
+                        index=dec(reading.index),
+                        after=after,
+                    )
+                )
+
+    def _get_contradictions(self):
+        """Return the index of the nearest usable reading before and after, if higher
+        before or lower after without a roll-over; else None."""
+        self.ensure_one()
+        [found] = self.env.execute_query(
+            SQL(
+                """
+                SELECT CASE WHEN b.index > r.index
+                             AND NOT amr_rolled_over(b.index, r.index, mm.digits)
+                            THEN b.index::text END,
+                       CASE WHEN a.index < r.index
+                             AND NOT amr_rolled_over(r.index, a.index, mm.digits)
+                            THEN a.index::text END
+                  FROM amr_reading r
+                  JOIN amr_meter m ON m.id = r.meter_id
+                  JOIN amr_meter_model mm ON mm.id = m.model_id
+                  LEFT JOIN LATERAL (
+                    SELECT k.index FROM amr_reading k
+                     WHERE k.meter_id = r.meter_id AND k.register = r.register
+                       AND k.read_at < r.read_at AND k.quality = 'ok'
+                       AND k.superseded_by_id IS NULL
+                     ORDER BY k.read_at DESC, k.id DESC LIMIT 1) b ON true
+                  LEFT JOIN LATERAL (
+                    SELECT k.index FROM amr_reading k
+                     WHERE k.meter_id = r.meter_id AND k.register = r.register
+                       AND k.read_at > r.read_at AND k.quality = 'ok'
+                       AND k.superseded_by_id IS NULL
+                     ORDER BY k.read_at, k.id LIMIT 1) a ON true
+                 WHERE r.id = %s
+                """,
+                self.id,
+            )
+        )
+        return found
 
     def action_accept(self):
         """Take held-back readings as good after all; their exceptions are settled."""

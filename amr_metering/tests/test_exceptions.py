@@ -77,6 +77,37 @@ class TestExceptions(MeteringCommon):
         exception.action_accept()
         self.assertEqual(self.meter.latest_index, 21)
 
+    def test_a_meter_that_rolled_over_long_ago_can_be_accepted(self):
+        self.meter.model_id.digits = 5
+        self._ingest(
+            self._row(99800, "2026-01-02 00:00:00"),
+            self._row(200, "2026-01-05 00:00:00"),
+            self._row(12000, "2026-06-02 00:00:00"),
+        )
+        self.tariff.version_ids.normal_max = 100
+        self._ingest(self._row(12500, "2026-06-10 00:00:00"))
+        exception = self._list()
+        self.assertEqual(exception.kind, "high")
+        exception.action_accept()
+        self.assertEqual(self.meter.latest_index, 12500)
+
+    def test_what_contradicts_a_later_reading_is_not_accepted(self):
+        self._ingest(
+            self._row(1000, "2026-01-02 00:00:00"),
+            self._row(1100, "2026-01-04 00:00:00"),
+        )
+        self._ingest(self._row(9000, "2026-01-03 00:00:00"))
+        with self.assertRaisesRegex(UserError, "cannot be right while 1100.000"):
+            self._list().action_accept()
+
+    def test_put_aside_without_another_reading_shows_the_opening_index(self):
+        __, meter = self._install("990000000091", self._room("0191"), 44)
+        self._ingest(self._row(60, "2026-01-02 00:00:00", meter))
+        self.env["amr.reading"].search([("meter_id", "=", meter.id)]).with_user(
+            self.admin
+        ).action_put_aside()
+        self.assertEqual((meter.latest_index, meter.latest_at), (44, False))
+
     def test_put_aside(self):
         exception = self._fall()
         exception.action_put_aside()
