@@ -138,7 +138,7 @@ class AmrInterval(models.Model):
         last = max(row["read_at"] for row in rows)
         ensure_partitions(cr, TABLE, first.date(), last.date())
         Reading._stage_rows(rows)
-        cr.execute(RESOLVE_SQL, {"companies": self.env.companies.ids})
+        cr.execute(RESOLVE_SQL, {"company": self.env.company.id})
         cr.execute(
             CHECK_SQL,
             {

@@ -69,7 +69,7 @@ class AmrReading(models.Model):
         self._stage_rows(rows)
         cr = self.env.cr
         if not all(row.get("meter_id") for row in rows):
-            cr.execute(RESOLVE_SQL, {"companies": self.env.companies.ids})
+            cr.execute(RESOLVE_SQL, {"company": self.env.company.id})
         inserted = self._check_and_insert()
         cr.execute(
             "SELECT DISTINCT meter_id FROM amr_reading_stage WHERE meter_id IS NOT NULL"

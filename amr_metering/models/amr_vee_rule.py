@@ -170,8 +170,8 @@ class AmrVeeRule(models.Model):
             if rule.severity == "suspect" and rule.kind not in HOLDABLE:
                 raise ValidationError(
                     self.env._(
-                        "“%s” is found on readings that are in use already: it can be "
-                        "raised or noted, not held back.",
+                        "“%s” says nothing against the index itself: it can be raised "
+                        "or noted, not held back.",
                         rule.display_name,
                     )
                 )

@@ -12,11 +12,12 @@ STAGE_SQL = """
     TRUNCATE amr_reading_stage;
 """
 
+# An address is unique in a company only: it is the company the delivery came in for.
 RESOLVE_SQL = """
     UPDATE amr_reading_stage s SET meter_id = m.id
       FROM amr_meter m
      WHERE s.meter_id IS NULL AND m.address = s.address AND m.active
-       AND m.company_id = ANY(%(companies)s)
+       AND m.company_id = %(company)s
 """
 
 # What is known around the delivery is fetched once per meter and register, not per
@@ -110,7 +111,7 @@ CHECK_SQL = f"""
              WHEN NOT p.after_fresh AND p.after_index < p.index
                   AND NOT amr_rolled_over(p.index, p.after_index, w.digits)
                THEN 'negative'
-             WHEN l.normal_max > 0
+             WHEN l.normal_max > 0 AND p.source <> 'estimate'
                   AND (p.index - p.before_index) * w.factor > l.normal_max
                   AND (p.index - p.before_index) * w.factor
                       > l.normal_max * {MONTHS.format("p")} THEN 'high'
@@ -164,14 +165,18 @@ INSERT_SQL = """
     ON CONFLICT DO NOTHING
 """
 
+# What came in again is judged anew, yet stays what was made of it: held back, or
+# superseded. Only a row that is usable itself moves anything else.
 LATEST_SQL = """
     UPDATE amr_meter m
        SET latest_index = r.index, latest_at = r.read_at
-      FROM (SELECT DISTINCT ON (meter_id) meter_id, index, read_at
-              FROM amr_reading_checked
-             WHERE register = 'total' AND severity IS DISTINCT FROM 'suspect'
-               AND source <> 'estimate'
-             ORDER BY meter_id, read_at DESC, line DESC) r
+      FROM (SELECT DISTINCT ON (c.meter_id) c.meter_id, c.index, c.read_at
+              FROM amr_reading_checked c
+              JOIN amr_reading k USING (meter_id, register, kind, read_at, index)
+             WHERE register = 'total' AND c.severity IS DISTINCT FROM 'suspect'
+               AND k.quality <> 'suspect' AND k.superseded_by_id IS NULL
+               AND c.source <> 'estimate'
+             ORDER BY c.meter_id, c.read_at DESC, c.line DESC) r
      WHERE m.id = r.meter_id
        AND (m.latest_at IS NULL OR m.latest_at <= r.read_at)
 """
@@ -236,6 +241,7 @@ SUPERSEDE_SQL = """
      WHERE e.quality = 'estimated' AND e.superseded_by_id IS NULL
        AND e.meter_id = c.meter_id AND e.register = c.register AND e.id <> r.id
        AND c.severity IS DISTINCT FROM 'suspect'
+       AND r.quality <> 'suspect' AND r.superseded_by_id IS NULL
        AND (e.read_at = c.read_at AND (e.kind = c.kind OR c.source <> 'estimate')
             OR c.source <> 'estimate' AND e.read_at < c.read_at AND c.index < e.index
                AND (c.before_at IS NULL OR e.read_at > c.before_at)
@@ -250,6 +256,9 @@ SUPERSEDE_SQL = """
 ANSWERS_SQL = """
     SELECT DISTINCT ON (e.id) e.id, c.index::text, c.read_at
       FROM amr_reading_checked c
+      JOIN amr_reading k ON k.meter_id = c.meter_id AND k.register = c.register
+           AND k.kind = c.kind AND k.read_at = c.read_at AND k.index = c.index
+           AND k.quality <> 'suspect' AND k.superseded_by_id IS NULL
       JOIN amr_exception e ON e.meter_id = c.meter_id AND e.state = 'open'
       LEFT JOIN LATERAL (
         SELECT min(r.read_at) AS first_at, max(r.read_at) AS last_at
@@ -277,8 +286,8 @@ FUNCTIONS_SQL = """
         at timestamp, index numeric, digits integer, times numeric
     ) RETURNS varchar STABLE LANGUAGE sql AS $$
         SELECT CASE
-            WHEN times IS NULL OR NOT amr_rolled_over(before_index, index, digits)
-              THEN 'negative'
+            WHEN NOT amr_rolled_over(before_index, index, digits) THEN 'negative'
+            WHEN times IS NULL THEN NULL
             WHEN 10 ^ digits - before_index + index > 0.001 * 10 ^ digits
                  + times * EXTRACT(epoch FROM at - before_at)
                    * (SELECT (before_index - r.index)

@@ -25,8 +25,9 @@ SEVERITIES = [
     ("note", "Use and note"),
 ]
 
-# Found while a reading comes in; the others are found later, on readings in use.
-HOLDABLE = ("future", "conflict", "negative", "rollover", "high", "low", "skew", "late")
+# Found on the index of a reading that comes in. The others are found later, or tell of
+# the clock or the delivery: the reading itself is used.
+HOLDABLE = ("future", "conflict", "negative", "rollover", "high", "low")
 
 # Findings about how much was used: the abnormal-use list and the alarm state.
 ABOUT_USE = (

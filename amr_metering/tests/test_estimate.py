@@ -135,6 +135,50 @@ class TestEstimate(MeteringCommon):
         self.assertEqual(estimate.read_at, datetime(2026, 2, 2))
         self.assertGreater(estimate.index, 106)
 
+    def test_what_is_held_back_and_comes_again_moves_nothing(self):
+        at = "2026-02-11 00:00:00"
+        self._ingest(self._row(1000, "2026-02-01 00:00:00"))
+        freeze = self._row(900, at, kind="daily")
+        self._ingest(freeze)
+        misread, held = self._readings()
+        self.assertEqual(held.quality, "suspect")
+        misread.action_put_aside()
+        self._ingest(self._row(880, "2026-02-05 00:00:00"))
+        self.meter._take_estimates(datetime.fromisoformat(at))
+        estimate = self._readings().filtered(lambda r: r.quality == "estimated")
+        self._ingest(freeze)
+        self.assertEqual(held.quality, "suspect")
+        self.assertFalse(estimate.superseded_by_id)
+        self.assertEqual(self.meter.latest_index, 880)
+
+    def _take_line(self, user=None, **vals):
+        env = self.env(user=user) if user else self.env
+        wizard = env["amr.reading.estimate"].create({})
+        line = {"wizard_id": wizard.id, "meter_id": self.meter.id}
+        env["amr.reading.estimate.line"].create({**line, **vals})
+        wizard.action_estimate()
+
+    def test_an_exception_of_another_meter_stays(self):
+        self._ingest(self._row(100, "2026-02-01 00:00:00"))
+        vals = {"community_id": self.other_community.id, "reason": "?", "kind": "high"}
+        foreign = self.env["amr.exception"].create(vals)
+        own = self.env["amr.exception"].create(
+            {**vals, "community_id": self.community.id}
+        )
+        admin = self._operator("est_admin", "amr_base.group_community_admin")
+        for exception, error in ((foreign, AccessError), (own, UserError)):
+            with self.assertRaises(error):
+                self._take_line(
+                    admin, at="2026-02-11 00:00:00", exception_id=exception.id
+                )
+            self.assertEqual(exception.state, "open")
+
+    def test_an_estimate_over_the_normal_use_is_used(self):
+        self._ingest(self._row(100, "2026-02-01 00:00:00"))
+        self.tariff.version_ids.normal_max = 10
+        self._take_line(at="2026-02-21 00:00:00")
+        self.assertEqual(self._readings()[-1].quality, "estimated")
+
     def test_estimating_is_an_administrators_work(self):
         reader = self._operator("est_reader", "amr_base.group_reader")
         with self.assertRaises(AccessError):

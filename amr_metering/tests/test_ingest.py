@@ -128,6 +128,21 @@ class TestIngest(MeteringCommon):
         row.update(meter_id=None, address=self.meter.address)
         self.assertEqual(self._ingest(row).inserted, 1)
 
+    def test_an_address_finds_the_meter_of_its_own_company(self):
+        other = self.env["res.company"].create({"name": "Other estate"})
+        both = self.env.companies | other
+        for company in both:
+            row = self._row(10, "2026-01-02 00:00:00")
+            row.update(meter_id=None, address=self.meter.address)
+            for kind in ("spot", "hourly"):
+                result = (
+                    self.env["amr.reading"]
+                    .with_context(allowed_company_ids=both.ids)
+                    .with_company(company)
+                    ._ingest([{**row, "kind": kind}])
+                )
+                self.assertEqual(result.unknown, int(company == other))
+
     @mute_logger("odoo.sql_db")
     def test_raw_readings_are_never_changed_or_deleted(self):
         """Promise I9, in the database."""

@@ -86,8 +86,9 @@ class TestVeeRules(MeteringCommon):
                 self._rule("conflict").write(vals)
 
     def test_a_rule_over_days_cannot_hold_back(self):
-        with self.assertRaisesRegex(ValidationError, "not held back"):
-            self._rule("static").severity = "suspect"
+        for kind in ("static", "skew", "late"):
+            with self.assertRaisesRegex(ValidationError, "not held back"):
+                self._rule(kind).severity = "suspect"
 
     def test_a_community_administrator_sets_rules_of_his_communities_only(self):
         admin = self._operator("vee_admin", "amr_base.group_community_admin")
@@ -121,13 +122,14 @@ class TestVeeRules(MeteringCommon):
         self.assertEqual(self.meter.latest_index, 12)
         self.assertEqual(self._exceptions().state, "resolved")
 
-    def test_without_the_rule_no_fall_is_a_roll_over(self):
+    def test_without_the_rule_every_roll_over_counts(self):
         self._rule("rollover", community_id=self.community.id, active=False)
         self._ingest(
             self._row(999990, "2026-01-02 00:00:00"),
-            self._row(5, "2026-01-03 00:00:00"),
+            self._row(4000, "2026-01-03 00:00:00"),
         )
-        self.assertEqual(self._exceptions().kind, "negative")
+        self.assertFalse(self._exceptions())
+        self.assertEqual(self.meter.latest_index, 4000)
 
     def test_limits_change_at_midnight_in_the_communitys_time(self):
         """1 February in Shanghai begins at 16:00 UTC of 31 January."""

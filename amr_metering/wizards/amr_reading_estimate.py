@@ -83,6 +83,7 @@ class AmrReadingEstimateLine(models.TransientModel):
         """Take these estimates in and settle their exceptions."""
         for line in self:
             line.meter_id.check_access("write")  # an administrator's decision
+            line._check_exception()
             line._check_not_read()
             taken = line.meter_id._take_estimates(
                 line.at, line.kind, line.register, line.method or None
@@ -96,12 +97,46 @@ class AmrReadingEstimateLine(models.TransientModel):
                         basis=line.basis,
                     )
                 )
+            line._check_usable()
             line.exception_id._settle(
                 self.env._(
                     "Estimated %(index)s by %(user)s. %(reason)s.",
                     index=dec(estimate.index),
                     user=self.env.user.name,
                     reason=estimate.reason,
+                )
+            )
+
+    def _check_exception(self):
+        """:raises UserError: the exception is about another meter"""
+        self.exception_id.check_access("write")
+        if self.exception_id and self.exception_id.meter_id != self.meter_id:
+            raise UserError(
+                self.env._(
+                    "Meter %s: this exception is about another meter; estimate each "
+                    "meter from its own exception.",
+                    self.meter_id.number,
+                )
+            )
+
+    def _check_usable(self):
+        """:raises UserError: the rules held the estimate back, so nothing is usable"""
+        usable = self.env["amr.reading"].search_count(
+            [
+                ("meter_id", "=", self.meter_id.id),
+                ("register", "=", self.register),
+                ("read_at", "=", self.at),
+                ("quality", "=", "estimated"),
+                ("superseded_by_id", "=", False),
+            ],
+            limit=1,
+        )
+        if not usable:
+            raise UserError(
+                self.env._(
+                    "Meter %s: this estimate does not fit the readings around it. "
+                    "Choose another way or time, or put the wrong reading aside first.",
+                    self.meter_id.number,
                 )
             )
 
