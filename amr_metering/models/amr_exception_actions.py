@@ -61,10 +61,20 @@ class AmrException(models.Model):
         return True
 
     def action_put_aside(self):
-        """The readings were wrong: they stay held back for good."""
-        self.filtered(lambda e: e.state == "open")._settle(
-            self.env._("Put aside by %s: never used.", self.env.user.name)
-        )
+        """The readings were wrong: they stay held back for good.
+
+        :raises UserError: none of the exceptions holds a reading back
+        """
+        self.check_access("write")
+        held = self.filtered(lambda e: e.state == "open" and e._get_suspects())
+        if not held:
+            raise UserError(
+                self.env._(
+                    "None of these holds a reading back, so there is nothing to put "
+                    "aside. Look into the cause, then resolve them."
+                )
+            )
+        held._settle(self.env._("Put aside by %s: never used.", self.env.user.name))
         return True
 
     def action_read_again(self):

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from odoo.addons.amr_base.models.amr_tariff_line import REGISTERS
+from odoo.addons.amr_base.tools import dec
 
 from ..tools import ensure_partitions_ahead, partition_by_month
 
@@ -96,10 +97,14 @@ class AmrInterval(models.Model):
         ensure_partitions_ahead(self.env.cr, TABLE)
 
     def action_accept(self):
-        """Take suspect values as good; others of the same time are superseded."""
-        self.browse().check_access("read")
-        self.env["amr.exception"].check_access("write")
-        for interval in self.filtered(lambda i: i.quality != "ok"):
+        """Take suspect values as good; others of the same time are superseded.
+
+        A value of local midnight is accepted as the daily freeze too. The exceptions
+        of meters that have no suspect value left are settled.
+        """
+        self.meter_id.check_access("write")  # an administrator's decision
+        held = self.filtered(lambda i: i.quality != "ok")
+        for interval in held:
             self.env.cr.execute(
                 SQL(
                     """
@@ -116,3 +121,21 @@ class AmrInterval(models.Model):
                 )
             )
         self.invalidate_model(["quality"])
+        held._accept_freezes()
+        held._settle_exceptions()
+
+    def _accept_freezes(self):
+        """Accept the daily freezes that hourly ingestion made of these values."""
+        for interval in self:
+            freezes = self.env["amr.reading"].search(
+                [
+                    ("meter_id", "=", interval.meter_id.id),
+                    ("register", "=", interval.register),
+                    ("kind", "=", "daily"),
+                    ("read_at", "=", interval.read_at),
+                    ("quality", "=", "suspect"),
+                ]
+            )
+            for freeze in freezes:
+                if dec(freeze.index) == dec(interval.index):
+                    freeze.action_accept()

@@ -108,6 +108,22 @@ MIDNIGHT_SQL = """
 class AmrInterval(models.Model):
     _inherit = "amr.interval"
 
+    def _settle_exceptions(self):
+        """Settle what ingestion raised of meters that have no suspect value left."""
+        suspects = self.search(
+            [("meter_id", "in", self.meter_id.ids), ("quality", "=", "suspect")]
+        )
+        exceptions = self.env["amr.exception"].search(
+            [
+                ("meter_id", "in", (self.meter_id - suspects.meter_id).ids),
+                ("kind", "in", ("future", "conflict", "negative")),
+                ("state", "=", "open"),
+            ]
+        )
+        exceptions.filtered(lambda e: not e._get_suspects())._settle(
+            self.env._("Accepted by %s.", self.env.user.name)
+        )
+
     @api.model
     def _ingest_with_others(self, rows):
         """Take a delivery with hourly rows in; called by ``amr.reading._ingest``.

@@ -1,10 +1,15 @@
 """A handheld's file read back into the database."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ..handheld.book import BookError, parse
+
+CLOCK = timedelta(days=1)  # that the clock of a handheld may be wrong
 
 
 class AmrRouteBook(models.Model):
@@ -132,16 +137,20 @@ class AmrRouteBook(models.Model):
     def _take_unknown(self, results):
         """Keep what was read of meters that are not in this book.
 
-        A meter of the archive gets its reading; one that is nowhere is an exception, as
-        at every door.
+        A meter of the book's community that the reader may see gets its reading; one
+        that is nowhere is an exception, as at every door; of others only the line is
+        kept.
         """
         rows, lines = [], []
+        mine, others = self._get_strays(results)
         known = {
             (one.address, one.read_at) for one in self.entry_ids if not one.meter_id
         }
         for result in results:
             if (result.address, result.read_at) in known:
                 continue  # the same file again
+            meter = mine.get(result.address, self.env["amr.meter"])
+            error = self._get_stray_error(result, meter, result.address in others)
             lines.append(
                 {
                     "book_id": self.id,
@@ -152,12 +161,13 @@ class AmrRouteBook(models.Model):
                     "flag": result.flag or False,
                     "note": result.note,
                     "state": "failed",
-                    "error": self.env._("This meter is not in the book."),
+                    "error": error or self.env._("This meter is not in the book."),
                 }
             )
-            if result.index is not None and result.address:
+            if result.index is not None and result.address and not error:
                 rows.append(
                     {
+                        "meter_id": meter.id or None,
                         "address": result.address,
                         "read_at": result.read_at,
                         "kind": "spot",
@@ -168,6 +178,49 @@ class AmrRouteBook(models.Model):
         self.env["amr.route.book.line"].create(lines)
         if rows:
             self.with_company(self.company_id).env["amr.reading"]._ingest(rows)
+
+    def _get_strays(self, results):
+        """Look up the meters of results that are not of this book.
+
+        :return: ``{address: meter}`` of those the reader may bring readings of, and
+            the set of addresses of other meters
+        """
+        domain = [("address", "in", [one.address for one in results if one.address])]
+        companies = self.with_company(self.company_id).env.companies
+        Meter = self.env["amr.meter"].sudo(False)
+        found = Meter.search([*domain, ("community_id", "=", self.community_id.id)])
+        known = Meter.sudo().search([*domain, ("company_id", "in", companies.ids)])
+        mine = {meter.address: meter.sudo() for meter in found}
+        return mine, set(known.mapped("address")) - mine.keys()
+
+    def _get_stray_error(self, result, meter, foreign):
+        """Return why a result of a meter that is not of this book is not taken."""
+        if foreign:
+            return self.env._(
+                "This meter is not in the book, and not in its community or your "
+                "scope: its reading was not taken."
+            )
+        return result.index is not None and self._get_obstacle(result, meter)
+
+    def _get_obstacle(self, result, meter):
+        """Return why a result cannot be a reading, or False.
+
+        :param meter: whose register it is; empty: unknown
+        """
+        digits = meter.model_id.digits
+        if meter and result.index >= Decimal(10) ** digits:
+            return self.env._("The register has %s figures before the point.", digits)
+        if result.read_at < self.create_date - CLOCK:
+            return self.env._(
+                "The clock of the handheld was wrong: %s is before the book was made.",
+                fields.Datetime.to_string(result.read_at),
+            )
+        if result.read_at > fields.Datetime.now() + CLOCK:
+            return self.env._(
+                "The clock of the handheld was wrong: %s lies in the future.",
+                fields.Datetime.to_string(result.read_at),
+            )
+        return False
 
     def _finish(self, faults):
         self.invalidate_recordset()

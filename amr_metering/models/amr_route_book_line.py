@@ -1,4 +1,3 @@
-from datetime import timedelta
 from decimal import Decimal
 
 from odoo import fields, models
@@ -7,8 +6,6 @@ from odoo.addons.amr_base.tools import dec
 
 from ..handheld.book import Meter
 from .amr_route_book import FLAGS
-
-CLOCK = timedelta(days=1)  # that the clock of a handheld may be wrong
 
 
 class AmrRouteBookLine(models.Model):
@@ -86,21 +83,7 @@ class AmrRouteBookLine(models.Model):
 
     def _get_obstacle(self, result):
         """Return why a result cannot be a reading, or False."""
-        digits = self.meter_id.model_id.digits
-        if result.index >= Decimal(10) ** digits:
-            return self.env._("The register has %s figures before the point.", digits)
-        made = self.book_id.create_date
-        if result.read_at < made - CLOCK:
-            return self.env._(
-                "The clock of the handheld was wrong: %s is before the book was made.",
-                fields.Datetime.to_string(result.read_at),
-            )
-        if result.read_at > fields.Datetime.now() + CLOCK:
-            return self.env._(
-                "The clock of the handheld was wrong: %s lies in the future.",
-                fields.Datetime.to_string(result.read_at),
-            )
-        return False
+        return self.book_id._get_obstacle(result, self.meter_id)
 
     def _prepare_row(self, result):
         return {

@@ -333,6 +333,22 @@ class TestAlarm(MeteringCommon):
         with self.assertRaises(AccessError):
             alarm.with_user(reader).state = "open"
 
+    def test_alarms_and_verdicts_of_somebody_elses_building(self):
+        alarm = self._check("voltage", 251)
+        self._ingest(
+            self._row(106, "2026-01-22 00:00:00"), self._row(21, "2026-02-02 00:00:00")
+        )
+        verdict = self.meter.verdict_ids
+        second = self.building.copy({"name": "Building 2", "code": "002"})
+        operator = self._operator("amr_second", "amr_base.group_community_admin")
+        for building, mine in ((second, False), (self.building, True)):
+            operator.amr_building_ids = building
+            for record in (alarm, verdict):
+                self.assertTrue(record)
+                seen = record.with_user(operator)
+                self.assertEqual(bool(seen.search([("id", "=", record.id)])), mine)
+                self.assertEqual(seen.has_access("read"), mine)
+
     def test_alarms_of_somebody_elses_community(self):
         alarm = self._check("voltage", 251)
         stranger = self._operator(

@@ -110,7 +110,16 @@ class TestExceptions(MeteringCommon):
 
     def test_put_aside(self):
         exception = self._fall()
-        exception.action_put_aside()
+        clerk = self._operator("exc_clerk", "amr_base.group_clerk")
+        with self.assertRaises(AccessError):
+            exception.with_user(clerk).action_put_aside()
+        static = self.env["amr.exception"]._raise_exception(
+            "static", "It stands still.", meter=self.meter
+        )
+        with self.assertRaisesRegex(UserError, "nothing to put aside"):
+            static.action_put_aside()
+        (exception | static.with_env(exception.env)).action_put_aside()
+        self.assertEqual(static.state, "open")
         self.assertEqual(exception.state, "resolved")
         self.assertEqual(exception.reading_id.quality, "suspect")
 

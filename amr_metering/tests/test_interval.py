@@ -67,7 +67,14 @@ class TestInterval(MeteringCommon):
             self.env["amr.exception"].search([("meter_id", "=", self.meter.id)]).kind,
             "conflict",
         )
-        suspect.action_accept()
+        reader = self._operator("interval_reader", "amr_base.group_reader")
+        with self.assertRaises(AccessError):
+            suspect.with_user(reader).action_accept()
+        admin = self._operator("interval_admin", "amr_base.group_community_admin")
+        suspect.with_user(admin).action_accept()
+        exception = self.env["amr.exception"].search([("meter_id", "=", self.meter.id)])
+        self.assertEqual(exception.state, "resolved")
+        self.assertIn(f"Accepted by {admin.name}", exception.resolution)
         self.assertEqual(
             [(str(dec(row.index)), row.quality) for row in self._stored()],
             [("10.000", "ok"), ("11.000", "superseded"), ("11.500", "ok")],
@@ -104,6 +111,18 @@ class TestInterval(MeteringCommon):
             (freeze.kind, freeze.read_at, str(dec(freeze.index))),
             ("daily", datetime(2026, 3, 1, 16), "11.000"),
         )
+
+    def test_an_accepted_midnight_is_the_daily_freeze_too(self):
+        self._ingest(*self._hours("10", start="2026-03-01 16:00:00"))
+        self._ingest(*self._hours("11", start="2026-03-01 16:00:00"))
+        self._stored().filtered(lambda row: row.quality == "suspect").action_accept()
+        freezes = self.env["amr.reading"].search([("meter_id", "=", self.meter.id)])
+        used = freezes.filtered(lambda r: not r.superseded_by_id)
+        self.assertEqual((str(dec(used.index)), used.quality), ("11.000", "ok"))
+        exceptions = self.env["amr.exception"].search(
+            [("meter_id", "=", self.meter.id)]
+        )
+        self.assertEqual(set(exceptions.mapped("state")), {"resolved"})
 
     def test_consumption_of_an_hour_is_exact_and_times_the_factor(self):
         """GV9 by the hour, behind transformers of 30."""

@@ -133,6 +133,24 @@ class TestRouteBook(BookCase):
         unknown = self.env["amr.exception"].search([("kind", "=", "unknown")], limit=1)
         self.assertIn("999999999999", unknown.reason)
 
+    def test_meters_of_other_communities_are_not_read(self):
+        """One's own book is no way to the meters of somebody else."""
+        room = self._room("0101", self.other_building)
+        __, foreign = self._install("990000000009", room)
+        book = self._make()[1]
+        old = self.now - timedelta(days=240)
+        more = [
+            Result("", foreign.address, Decimal(777), self.now),
+            Result("", self.meter3.address, Decimal(777), old),
+            Result("", self.meter3.address, Decimal(10**6), self.now),
+        ]
+        self._upload(self._walk(self._download(book), {}, more=more))
+        self.assertFalse((foreign | self.meter3).sudo().mapped("reading_count")[0])
+        self.assertFalse(self.meter3.latest_at)
+        errors = " ".join(book.entry_ids.filtered("error").mapped("error"))
+        for why in ("not in its community", "before the book", "6 figures"):
+            self.assertIn(why, errors)
+
     def test_lines_that_cannot_be_taken_say_why(self):
         book = self._make()[1]
         content = self._download(book)
