@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 from dateutil.relativedelta import relativedelta
@@ -6,6 +7,8 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from .vee_night_sql import NIGHT_RULES, RULED_SQL, USAGE_SQL, verdicts
+
+_logger = logging.getLogger(__name__)
 
 # Days are judged after the readings of the night have come in, local time.
 READY_HOUR = 6
@@ -85,20 +88,29 @@ class AmrCommunity(models.Model):
         due = self.union(*(community for (community,) in meters))
         self.env["ir.cron"]._commit_progress(remaining=len(due))
         for community in due:
-            since = fields.Datetime.now().replace(microsecond=0)
-            days = community._get_days_to_validate()
-            for day in days:
-                community._validate_day(day)
-            if days:
-                self.env["amr.unknown.reading"].search(
-                    [
-                        ("state", "=", "waiting"),
-                        ("company_id", "=", community.company_id.id),
-                    ]
-                )._bring_in()
-                self.env["amr.exception"]._tell_manager(community, since)
+            try:
+                with self.env.cr.savepoint():
+                    community._validate_due_days()
+            except Exception:
+                # the others must not suffer; this one is tried again in an hour
+                _logger.exception("Community %s was not validated", community.id)
             if not self.env["ir.cron"]._commit_progress(1):
                 break
+
+    def _validate_due_days(self):
+        """Judge the days that are over, and tell who is responsible."""
+        since = fields.Datetime.now().replace(microsecond=0)
+        days = self._get_days_to_validate()
+        for day in days:
+            self._validate_day(day)
+        if days:
+            self.env["amr.unknown.reading"].search(
+                [
+                    ("state", "=", "waiting"),
+                    ("company_id", "=", self.company_id.id),
+                ]
+            )._bring_in()
+            self.env["amr.exception"]._tell_manager(self, since)
 
     def _get_days_to_validate(self):
         """Return the local days that are over and not judged, the oldest first."""

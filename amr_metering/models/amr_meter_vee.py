@@ -16,9 +16,10 @@ DIAGNOSIS_DAYS = 60
 
 FACTOR_SQL = f"""
     INSERT INTO amr_reading_verdict ({VERDICT_COLUMNS})
-    SELECT e.rule_id, e.kind, e.severity, m.id, NULL, 'total', m.latest_at, c.before,
-           m.factor, NULL, NULL, m.community_id, m.building_id, m.point_id,
-           m.utility_id, m.company_id, now() AT TIME ZONE 'UTC'
+    SELECT e.rule_id, e.kind, e.severity, m.id, NULL, 'total',
+           clock_timestamp() AT TIME ZONE 'UTC', c.before, m.factor, NULL, NULL,
+           m.community_id, m.building_id, m.point_id, m.utility_id, m.company_id,
+           now() AT TIME ZONE 'UTC'
       FROM unnest(%(meters)s::int[], %(before)s::numeric[]) c(meter_id, before)
       JOIN amr_meter m ON m.id = c.meter_id AND m.latest_at IS NOT NULL
            AND m.factor <> c.before

@@ -204,6 +204,14 @@ class AmrReadPlan(models.Model):
                 task = task.browse()
                 vals["note"] = str(error)
                 _logger.info("Read plan %s did not begin: %s", plan.id, error)
+            except Exception:
+                task = task.browse()
+                vals["note"] = self.env._(
+                    "Not begun at %s because of an internal error; the log of the "
+                    "server has the details.",
+                    fields.Datetime.to_string(now),
+                )
+                _logger.exception("Read plan %s did not begin", plan.id)
             else:
                 vals.update(last_run_at=now, last_task_id=task.id)
         plan.write(vals)

@@ -57,7 +57,7 @@ class AmrReadTask(models.Model):
                 },
             )
             self.env["amr.read.task.line"].invalidate_model()
-            self._resolve_missing([row["meter_id"] for row in rows])
+            self._settle_missing(rows)
         self._close_if_finished()
         self._notify_progress()
 
@@ -81,8 +81,28 @@ class AmrReadTask(models.Model):
         )
         return {meter_id for (meter_id,) in rows}
 
-    def _resolve_missing(self, meter_ids):
-        """Close the open "missing" exceptions of meters that have answered."""
+    def _settle_missing(self, rows):
+        """Settle the open "missing" exceptions that readings answer.
+
+        A usable reading answers when it is of later than what is missing, or when it
+        is what this task did not get before.
+        """
+        meter_ids = [row["meter_id"] for row in rows]
+        usable = (
+            self.env["amr.reading"]
+            .sudo()
+            ._read_group(
+                [
+                    ("meter_id", "in", meter_ids),
+                    ("read_at", "in", list({row["read_at"] for row in rows})),
+                    ("quality", "=", "ok"),
+                    ("superseded_by_id", "=", False),
+                ],
+                ["meter_id"],
+                ["read_at:max"],
+            )
+        )
+        latest = dict(usable)
         exceptions = (
             self.env["amr.exception"]
             .sudo()
@@ -94,9 +114,17 @@ class AmrReadTask(models.Model):
                 ]
             )
         )
-        if exceptions:
-            exceptions.resolution = self.env._("The meter was read later.")
-            exceptions.action_resolve()
+        exceptions.filtered(
+            lambda e: (
+                e.meter_id in latest
+                and (latest[e.meter_id] >= e.found_at or self._has_raised(e))
+            )
+        )._settle(self.env._("The meter was read later."))
+
+    def _has_raised(self, exception):
+        """Return whether an exception is about a reading this task asked for."""
+        begun = self.started_at or self.create_date
+        return exception.task_id == self and exception.found_at >= begun
 
     def _record_failures(self, errors):
         """Count a failed try of meters; after the last one raise an exception (I10).

@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from freezegun import freeze_time
 
@@ -110,6 +111,30 @@ class TestReadPlan(MeteringCommon):
             self._run_cron()
         self.assertIn("no installed meter", broken.note)
         self.assertFalse(broken.last_task_id)
+        self.assertEqual(sound.last_total, 1)
+
+    def test_an_internal_error_of_one_plan_spares_the_others(self):
+        with freeze_time("2026-03-01 12:00:00"):
+            broken = self._plan(interval="hourly")
+            sound = self._plan(interval="hourly", kind="spot")
+        Task = self.env.registry["amr.read.task"]
+        start = Task.action_start
+
+        def fail(task):
+            if task.plan_id == broken:
+                raise ZeroDivisionError
+            return start(task)
+
+        logger = "odoo.addons.amr_metering.models.amr_read_plan"
+        with (
+            freeze_time("2026-03-01 13:02:00"),
+            patch.object(Task, "action_start", fail),
+            self.assertLogs(logger, "ERROR"),
+        ):
+            self._run_cron()
+        self.assertIn("2026-03-01 13:02:00", broken.note)
+        self.assertFalse(broken.last_task_id)
+        self.assertGreater(broken.next_run_at, datetime(2026, 3, 1, 13, 2))
         self.assertEqual(sound.last_total, 1)
 
     def test_a_plan_reads_no_more_than_its_author_may_see(self):

@@ -64,10 +64,14 @@ class TestReadTask(MeteringCommon):
         )
         self.assertIn("3 tries: no answer", exception.reason)
         # read later: the fault and the exception end by themselves
-        later = self._task()
-        later._record_readings([self._row(7, "2026-01-02 00:00:00")])
+        exception.resolution = "The caretaker has the key."
+        self._task()._record_readings([self._row(7, "2026-01-02 00:00:00")])
+        self.assertEqual(exception.state, "open", "older than what is missing")
+        now = str(fields.Datetime.now())
+        self._task()._record_readings([self._row(8, now)])
         self.assertEqual(self.meter.state, "normal")
         self.assertEqual(exception.state, "resolved")
+        self.assertIn("The caretaker has the key.\n", exception.resolution)
 
     def test_a_reader_runs_tasks_in_his_scope(self):
         reader = self._operator("amr_reader", "amr_base.group_reader")

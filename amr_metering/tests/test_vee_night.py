@@ -1,5 +1,6 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo.tests import tagged
 
@@ -191,3 +192,24 @@ class TestVeeNight(MeteringCommon):
             limit=1,
         )
         self.assertIn("new exceptions", message.subject)
+
+    def test_a_community_that_fails_spares_the_others(self):
+        self._install("990000000032", self._room("0101", self.other_building))
+        Community = self.env.registry["amr.community"]
+        validate = Community._validate_day
+
+        def fail(community, day):
+            if community == self.community:
+                raise ZeroDivisionError
+            return validate(community, day)
+
+        logger = "odoo.addons.amr_metering.models.amr_community_vee"
+        with (
+            patch.object(Community, "_validate_day", fail),
+            self.assertLogs(logger, "ERROR"),
+            self.enter_registry_test_mode(),
+        ):
+            self.env.ref("amr_metering.cron_validate").method_direct_trigger()
+        self.env.invalidate_all()
+        self.assertFalse(self.community.vee_day)
+        self.assertTrue(self.other_community.vee_day)

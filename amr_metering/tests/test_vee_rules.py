@@ -198,6 +198,8 @@ class TestVeeRules(MeteringCommon):
         finding = self._findings()
         self.assertEqual(finding.kind, "factor")
         self.assertIn("from 2.000 to 40.000", self._exceptions().reason)
+        self.meter.current_ratio = 4  # again, before the next reading
+        self.assertIn("from 40.000 to 4.000", self._exceptions().reason)
 
     def test_not_a_number_is_refused_with_a_sentence(self):
         for index in (float("nan"), float("inf"), Decimal("NaN"), -1, 10**13):
