@@ -113,26 +113,29 @@ class AmrReading(models.Model):
     @api.model
     def _stage_rows(self, rows):
         buffer = io.StringIO()
-        writer = csv.writer(buffer)
+        write = csv.writer(buffer).writerow
+        times = {}  # a delivery has few of them, and each takes long to write out
         for line, row in enumerate(rows):
-            index = row["index"]
+            index, read_at, get = row["index"], row["read_at"], row.get
             try:
                 shown = 0 <= index < INDEX_LIMIT
             except (InvalidOperation, TypeError):
                 shown = False
             if not shown:
                 self._refuse_index(row)
-            writer.writerow(
+            if read_at not in times:
+                times[read_at] = str(read_at)
+            write(
                 (
                     line,
-                    row.get("meter_id") or "",
-                    row.get("address") or "",
-                    row.get("register", "total"),
-                    row["read_at"],
+                    get("meter_id") or "",
+                    get("address") or "",
+                    get("register", "total"),
+                    times[read_at],
                     row["kind"],
                     row["source"],
                     index,
-                    row.get("note") or "",
+                    get("note") or "",
                 )
             )
         buffer.seek(0)
