@@ -70,13 +70,14 @@ class AmrReading(models.Model):
         cr = self.env.cr
         if not all(row.get("meter_id") for row in rows):
             cr.execute(RESOLVE_SQL, {"company": self.env.company.id})
-        inserted = self._check_and_insert()
+        inserted, enabled = self._check_and_insert()
         cr.execute(
             "SELECT DISTINCT meter_id FROM amr_reading_stage WHERE meter_id IS NOT NULL"
         )
         meters = self.env["amr.meter"].browse(row[0] for row in cr.fetchall())
         self.env.invalidate_all(flush=False)
         meters._refresh_state()
+        meters.browse(enabled)._notify_status()
         unknown = self.env["amr.unknown.reading"]._keep(rows)
         duplicates = len(rows) - inserted - unknown
         findings = self._record_verdicts(duplicates)
@@ -94,7 +95,8 @@ class AmrReading(models.Model):
     def _check_and_insert(self):
         """Judge the staged rows by the rules in force and insert them.
 
-        :return: how many readings are new
+        :return: how many readings are new, and the ids of meters read for the first
+            time
         """
         cr = self.env.cr
         self.env["amr.vee.rule"]._load_effective(
@@ -107,8 +109,9 @@ class AmrReading(models.Model):
         inserted = cr.rowcount
         cr.execute(SUPERSEDE_SQL)
         cr.execute(LATEST_SQL)
+        enabled = [meter_id for (meter_id,) in cr.fetchall() if meter_id]
         cr.execute(ANSWERED_SQL)
-        return inserted
+        return inserted, enabled
 
     @api.model
     def _stage_rows(self, rows):

@@ -166,10 +166,12 @@ INSERT_SQL = """
 """
 
 # What came in again is judged anew, yet stays what was made of it: held back, or
-# superseded. Only a row that is usable itself moves anything else.
+# superseded. Only a row that is usable itself moves anything else. The first reading
+# enables a meter; said here, that costs no update of its own.
 LATEST_SQL = """
     UPDATE amr_meter m
-       SET latest_index = r.index, latest_at = r.read_at
+       SET latest_index = r.index, latest_at = r.read_at,
+           state = CASE m.state WHEN 'not_enabled' THEN 'normal' ELSE m.state END
       FROM (SELECT DISTINCT ON (c.meter_id) c.meter_id, c.index, c.read_at
               FROM amr_reading_checked c
               JOIN amr_reading k USING (meter_id, register, kind, read_at, index)
@@ -177,8 +179,10 @@ LATEST_SQL = """
                AND k.quality <> 'suspect' AND k.superseded_by_id IS NULL
                AND c.source <> 'estimate'
              ORDER BY c.meter_id, c.read_at DESC, c.line DESC) r
+      JOIN amr_meter o ON o.id = r.meter_id
      WHERE m.id = r.meter_id
        AND (m.latest_at IS NULL OR m.latest_at <= r.read_at)
+    RETURNING CASE WHEN o.state = 'not_enabled' THEN m.id END
 """
 
 ANSWERED_SQL = """
