@@ -19,7 +19,10 @@ class AmrPricedMixin(models.AbstractModel):
     def write(self, vals):
         if vals.keys() - self._free:
             self.version_id._check_not_billed()
-        return super().write(vals)
+        result = super().write(vals)
+        if "version_id" in vals:
+            self.version_id._check_not_billed()
+        return result
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_billed(self):

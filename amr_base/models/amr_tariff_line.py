@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 REGISTERS = [
     ("total", "Total"),
@@ -36,3 +36,9 @@ class AmrTariffLine(models.Model):
         "UNIQUE (version_id, register, quantity_from)",
         "A register or step may be priced once in a version.",
     )
+
+    @api.constrains("register", "quantity_from")
+    def _check_version(self):
+        # a version that changes several lines at once checks them when all are written
+        if not self.env.context.get("amr_lines_follow"):
+            self.version_id._check_lines()

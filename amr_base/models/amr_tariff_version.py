@@ -172,7 +172,8 @@ class AmrTariffVersion(models.Model):
             self._check_not_billed()
         if vals.get("date_to"):
             self._check_end(fields.Date.to_date(vals["date_to"]))
-        return super().write(vals)
+        lines_follow = self.with_context(amr_lines_follow=True)
+        return super(AmrTariffVersion, lines_follow).write(vals)
 
     def _check_end(self, day):
         for version_id, end in self._get_billed_ends().items():

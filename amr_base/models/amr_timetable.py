@@ -44,6 +44,17 @@ class AmrTimetable(models.Model):
             for month in range(1, 13):
                 table._check_day(month)
 
+    @api.constrains("line_ids")
+    def _check_versions(self):
+        """Check that the versions that use these tables still price their rates."""
+        self.env["amr.tariff.version"].sudo().search(
+            [("timetable_id", "in", self.ids)]
+        )._check_lines()
+
+    def write(self, vals):
+        lines_follow = self.with_context(amr_lines_follow=True)
+        return super(AmrTimetable, lines_follow).write(vals)
+
     def _check_day(self, month):
         """Check that every minute of a day in this month has one rate.
 

@@ -47,6 +47,12 @@ class AmrTimetableLine(models.Model):
                 f"{end // 60:02d}:{end % 60:02d}"
             )
 
+    @api.constrains("register")
+    def _check_versions(self):
+        # a table that changes several lines at once checks them when all are written
+        if not self.env.context.get("amr_lines_follow"):
+            self.timetable_id._check_versions()
+
     def _holds_in(self, month):
         first, last = int(self.month_from), int(self.month_to)
         if first <= last:

@@ -66,6 +66,21 @@ class TestTariff(AmrCommon):
                 line_ids=[fields.Command.create({"quantity_from": 10, "price": 1})],
             )
 
+    def test_a_line_alone_does_not_break_its_version(self):
+        version = self._add_version(
+            "2019-01-01",
+            "2020-01-01",
+            method="step",
+            line_ids=[fields.Command.create({"quantity_from": 0, "price": 1})],
+        )
+        with self.assertRaisesRegex(ValidationError, "must begin at 0"):
+            version.line_ids.quantity_from = 5
+        first = version.line_ids
+        version.line_ids = [
+            fields.Command.update(first.id, {"quantity_from": 50}),
+            fields.Command.create({"quantity_from": 0, "price": 0.5}),
+        ]
+
     # === Time tables === #
 
     FIVE = (
@@ -140,6 +155,15 @@ class TestTariff(AmrCommon):
                 "line_ids": [fields.Command.create({"register": "t5", "price": 5})],
             }
         )
+        deep = table.line_ids.filtered(lambda line: line.register == "t5")
+        for change in (
+            lambda: deep.write({"register": "t4"}),
+            lambda: table.write(
+                {"line_ids": [fields.Command.update(deep.id, {"register": "t4"})]}
+            ),
+        ):
+            with self.assertRaisesRegex(ValidationError, "differ in T5 deep valley"):
+                change()
 
     # === Kinds of tariffs === #
 

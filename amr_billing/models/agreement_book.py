@@ -29,6 +29,7 @@ class AgreementBook:
         self.agreements = agreements
         self.known = {}
         self.billed = defaultdict(list)
+        self.used = defaultdict(list)
         self._prices = {}
         self._read_charges()
         installations = self.env["amr.installation"].search(
@@ -52,7 +53,8 @@ class AgreementBook:
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT c.agreement_id, c.meter_id, split_part(c.component, '/', 1),
+                SELECT c.agreement_id, a.point_id, c.account_id,
+                       c.meter_id, split_part(c.component, '/', 1),
                        c.start_at, c.end_at, c.start_index, c.end_index, c.consumption
                   FROM amr_charge c
                   JOIN amr_agreement a ON a.id = c.agreement_id
@@ -63,10 +65,12 @@ class AgreementBook:
                 list(self.agreements.point_id.ids),
             )
         )
-        for agreement, meter, register, start, end, opening, closing, used in rows:
+        for agreement, point, account, *charge in rows:
+            meter, register, start, end, opening, closing, used = charge
             self.known[meter, register, start] = Reading(start, dec(opening))
             self.known[meter, register, end] = Reading(end, dec(closing))
             self.billed[agreement].append((start, end, dec(used)))
+            self.used[point, account].append((start, end, dec(used)))
 
     def _note_installations(self, installations):
         for one in installations:
@@ -239,12 +243,15 @@ class AgreementBook:
                 raise NoMeter()
             years = self._year_starts(agreement, *gap)
             priced = [(piece.start, piece.end, piece.consumption) for piece in pieces]
-            priced += self.billed[agreement.id]
+            # a customer who got the room back goes on in the steps where he stood
+            priced += self.used[agreement.point_id.id, agreement.account_id.id]
             pieces += rate(
                 [self._span(prices, years, *part) for part in parts],
                 prices,
                 used=self._used_in_month(agreement, priced, *gap),
-                used_year=self._used_in_year(agreement, priced, *gap),
+                used_year=self._used_in_year(
+                    agreement, priced, parts[0][1] if parts else gap[0]
+                ),
                 scale=Decimal(self._months(agreement, *gap)),
                 year_starts=years,
                 persons=agreement.account_id.household_size,
@@ -266,8 +273,8 @@ class AgreementBook:
         day = agreement.community_id._local_date(start).replace(day=1)
         return self._used_since(agreement, priced, day, end)
 
-    def _used_in_year(self, agreement, priced, start, end):
-        """Units priced before in the calendar year in which the gap begins."""
+    def _used_in_year(self, agreement, priced, start):
+        """Units priced before in the calendar year in which a time begins."""
         day = agreement.community_id._local_date(start).replace(month=1, day=1)
         return self._used_since(agreement, priced, day, start)
 

@@ -4,7 +4,7 @@ from odoo.exceptions import UserError
 from .agreement_book import AgreementBook
 
 # What decides who pays for which use, and how.
-TERMS = ("account_id", "point_id", "date_from", "payment_mode")
+TERMS = ("account_id", "point_id", "date_from", "payment_mode", "tariff_id")
 
 
 class AmrAgreement(models.Model):
@@ -45,8 +45,8 @@ class AmrAgreement(models.Model):
             raise UserError(
                 self.env._(
                     "%s has been sold to or billed: who pays, what is measured, since "
-                    "when and how it is paid cannot change any more. End it at a "
-                    "reading and begin a new one.",
+                    "when, how it is paid and by which tariff cannot change any more. "
+                    "End it at a reading and begin a new one.",
                     agreement.display_name,
                 )
             )

@@ -151,11 +151,13 @@ class AmrBillingRunLine(models.Model):
         """Return the readings and prices; closing indexes are estimated if asked for.
 
         An estimate is a reading like others, marked as such: the charge says so, and a
-        reading that comes in later supersedes it.
+        reading that comes in later supersedes it. What is still to come is not guessed.
         """
         date_to = self.run_id.date_to
         book = agreements._get_agreement_book(date_to)
         missing = book.missing_closings() if self.run_id.estimate_missing else {}
+        now = fields.Datetime.now()
+        missing = {key: meters for key, meters in missing.items() if key[0] <= now}
         for (moment, register), meters in missing.items():
             for community, own in meters.grouped("community_id").items():
                 midnight = community._local_midnight(community._local_date(moment))
@@ -305,6 +307,13 @@ class AmrBillingRunLine(models.Model):
             "start": local_time(self.env, community, error.start.at),
             "end": local_time(self.env, community, error.end.at),
         }
+        if self._was_billed_by_estimate(error):
+            return self.env._(
+                "%(point)s: meter %(meter)s was billed by estimate up to %(before)s "
+                "(%(start)s), but stands at %(after)s (%(end)s). Credit that bill and "
+                "bill it again.",
+                **values,
+            )
         if isinstance(error, ImplausibleRollOver):
             return self.env._(
                 "%(point)s: the index of meter %(meter)s fell from %(before)s "
@@ -318,6 +327,19 @@ class AmrBillingRunLine(models.Model):
             "(%(start)s) to %(after)s (%(end)s).",
             **values,
         )
+
+    def _was_billed_by_estimate(self, error):
+        """Whether the higher index is the end of an estimated charge that stands."""
+        charges = self.env["amr.charge"].search(
+            [
+                ("meter_id", "=", error.meter),
+                ("end_at", "=", error.start.at),
+                ("kind", "=", "energy"),
+                ("released", "=", False),
+                ("estimated", "=", True),
+            ]
+        )
+        return any(dec(charge.end_index) == error.start.index for charge in charges)
 
     def _describe_missing(self, agreement, error):
         values = {

@@ -92,7 +92,11 @@ class AmrCharge(models.Model):
     )
     amount = fields.Monetary(readonly=True, help="Tax included.")
     tariff_version_id = fields.Many2one(
-        "amr.tariff.version", required=True, readonly=True, ondelete="restrict"
+        "amr.tariff.version",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="restrict",
     )
     estimated = fields.Boolean(
         readonly=True,

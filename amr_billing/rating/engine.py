@@ -44,9 +44,11 @@ def rate(
     place = _Place(used, used_year, scale, persons)
     pieces = []
     segments = [segment for span in spans for segment in _segments(span, prices, cuts)]
+    before = None
     for segment in segments:
-        if segment.start in cuts:
+        if any(_begins(cut, before, segment.start) for cut in cuts):
             place.year = ZERO
+        before = segment.start
         energy = list(_energy(segment, place, rounding))
         consumption = sum((piece.consumption for piece in energy), ZERO)
         place.month += consumption
@@ -55,6 +57,11 @@ def rate(
         pieces += _unit_surcharges(segment, energy, consumption, rounding)
     pieces += _once_per_bill(segments, pieces, rounding)
     return pieces
+
+
+def _begins(cut: datetime, before: datetime | None, start: datetime) -> bool:
+    """Whether a year began after the segment before, even if no meter hung then."""
+    return cut == start if before is None else before < cut <= start
 
 
 @dataclass

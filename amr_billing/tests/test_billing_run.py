@@ -117,6 +117,25 @@ class TestBillingRun(BillingCommon):
         self.assertEqual(following.start_index, charge.end_index)
         self.assertEqual(charge.consumption + following.consumption, 200)
 
+    def test_what_is_still_to_come_is_not_estimated(self):
+        self._ingest(self._row(90, "2026-01-25 00:00:00"))
+        run = self._bill(date(2099, 1, 1), estimate_missing=True)
+        self.assertIn("no closing reading", run.line_ids.error)
+        self.assertFalse(
+            self.env["amr.reading"].search([("read_at", ">", "2098-01-01")])
+        )
+
+    def test_an_estimate_that_was_too_high_is_to_be_credited(self):
+        self._ingest(self._row(90, "2026-01-25 00:00:00"))
+        end = self._bill(estimate_missing=True).charge_ids.end_index
+        self.assertGreater(end, 92)
+        self._freeze(MARCH, 91)
+        self.env["amr.reading"].search([("quality", "=", "suspect")])._accept()
+        self.env["amr.exception"].search([]).action_resolve()
+        line = self._bill(FEBRUARY).line_ids
+        self.assertIn("billed by estimate up to", line.error)
+        self.assertIn("Credit that bill", line.error)
+
     def test_energy_of_tests_before_the_opening_is_not_charged(self):
         """Row 74 (S2 十一): what a test card let through is left out."""
         opening = datetime(2026, 1, 10, 2)

@@ -109,6 +109,7 @@ class TestCharge(BillingCommon):
         for vals in (
             {"account_id": self._new_account("0103")[0].id},
             {"date_from": later},
+            {"tariff_id": self.tariff.copy().id},
             {"date_to": self.charge.end_at - timedelta(days=1)},
         ):
             with self.subTest(vals), self.assertRaises(UserError):

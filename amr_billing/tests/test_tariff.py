@@ -35,6 +35,17 @@ class TestTariff(BillingCommon):
             self._amounts(self._bill(FEBRUARY)), [("total/1", 10.0), ("total/2", 36.0)]
         )
 
+    def test_steps_go_on_when_the_customer_gets_a_new_agreement(self):
+        self._step(step_period="year")
+        for day, index in ((JANUARY, 0), (FEBRUARY, 80), (MARCH, 160)):
+            self._freeze(day, index)
+        self._bill()
+        self.agreement.date_to = moment = self.community._local_midnight(FEBRUARY)
+        self._agree(self.point, date_from=moment)
+        self.assertEqual(
+            self._amounts(self._bill(FEBRUARY)), [("total/1", 10.0), ("total/2", 36.0)]
+        )
+
     def test_steps_of_a_month_begin_again(self):
         self._step()
         for day, index in ((JANUARY, 0), (FEBRUARY, 80), (MARCH, 160)):
@@ -86,6 +97,10 @@ class TestTariff(BillingCommon):
         ):
             with self.assertRaisesRegex(UserError, "prices stay as they are"):
                 change()
+        later = version.copy({"date_from": "2019-01-01", "date_to": "2020-01-01"})
+        with self.assertRaisesRegex(UserError, "prices stay as they are"):
+            later.surcharge_ids.version_id = version
+        later.unlink()
         with self.assertRaisesRegex(UserError, "cannot end on 2026-01-15"):
             version.date_to = date(2026, 1, 15)
         self._change_price(FEBRUARY, 0.7)

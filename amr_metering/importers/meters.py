@@ -121,6 +121,20 @@ class MeterImporter(SheetImporter):
         at = self.last_read.get(meter.id) if meter else None
         return bool(at and (since is None or at > since))
 
+    def was_used(self, agreement):
+        """Whether any meter, also a former one, was read under the agreement."""
+        return any(
+            self.env["amr.reading"].search_count(
+                [
+                    ("meter_id", "=", one.meter_id.id),
+                    ("read_at", ">", max(one.date_from, agreement.date_from)),
+                    ("read_at", "<=", one.date_to or fields.Datetime.now()),
+                ],
+                limit=1,
+            )
+            for one in agreement.point_id.installation_ids
+        )
+
     # === WHAT A ROW ASKS FOR === #
 
     def work(self, rows):
@@ -390,7 +404,9 @@ class MeterImporter(SheetImporter):
 
     def _plan_terms(self, current, vals, meter):
         changed = self.changes(current, vals)
-        if changed and self.was_read(meter, current.date_from):
+        if changed and (
+            self.was_read(meter, current.date_from) or self.was_used(current)
+        ):
             columns = {"account_id": "account", "tariff_id": "tariff"}
             column = next(iter(changed))
             raise RowError(

@@ -205,6 +205,21 @@ class TestExcelImport(MeteringCommon):
         self.assertEqual(self._counts(record)["表计"], (0, 1, 0, 0))
         self.assertEqual(str(dec(meter.installation_ids.start_index)), "5.125")
 
+    def test_a_new_meter_does_not_change_who_pays_for_the_former_ones_use(self):
+        self._run(self._file(**self._archive()))
+        meter = self.env["amr.meter"].search([("number", "=", METER["number"])])
+        self._ingest(self._row(9, "2026-01-02 00:00:00", meter))
+        meter.installation_ids.write({"date_to": "2026-01-02", "end_index": 9})
+        new = {
+            **METER,
+            "number": "880000000002",
+            "address": "000016060502",
+            "date_from": datetime(2026, 1, 3),
+        }
+        record = self._run(self._file(meters=[{**new, "payment_mode": "prepaid"}]))
+        self.assertEqual(record.problem_ids.mapped("column"), ["付费方式"])
+        self.assertFalse(self._run(self._file(meters=[new])).problem_ids)
+
     def test_the_whole_card_and_the_wiring_come_in_and_go_out(self):
         """Rows 24 and 12: every column there is."""
         building = self.building

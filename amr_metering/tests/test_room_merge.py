@@ -96,6 +96,20 @@ class TestRoomMerge(MeteringCommon):
             self._merge(index=99)
         self.assertEqual(self.second_room.account_id, self.neighbour)
 
+    def test_lines_are_those_of_the_chosen_rooms(self):
+        values = {"account_id": self.account.id, "room_ids": self.second_room.ids}
+        for change in (
+            lambda lines: lines.write(
+                {"room_id": self._room("0101", self.other_building).id}
+            ),
+            lambda lines: lines.write({"point_id": self.point.id}),
+            lambda lines: lines.unlink(),
+        ):
+            merge = self.env["amr.room.merge"].create(values)
+            change(merge.line_ids)
+            with self.assertRaisesRegex(UserError, "must name the chosen rooms"):
+                merge.action_confirm()
+
     def test_rooms_of_another_community_are_not_taken(self):
         far = self._room("0101", self.other_building)
         merge = self.env["amr.room.merge"].create(

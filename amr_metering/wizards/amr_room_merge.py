@@ -143,6 +143,16 @@ class AmrRoomMerge(models.Model):
                     account=self.account_id.display_name,
                 )
             )
+        if self.line_ids.room_id != self.room_ids or any(
+            line.point_id not in line.room_id.point_ids
+            for line in self.line_ids.filtered("point_id")
+        ):
+            raise UserError(
+                self.env._(
+                    "The lines must name the chosen rooms, all of them, and their own "
+                    "metering points: choose the rooms again."
+                )
+            )
         targets = self.line_ids.account_id
         if targets.filtered(lambda one: one.community_id != self.community_id) or (
             self.kind == "split" and self.account_id in targets

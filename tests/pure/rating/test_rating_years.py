@@ -63,6 +63,23 @@ def test_a_new_year_without_a_reading_is_split_by_time_and_says_so():
     assert all(piece.estimated for piece in pieces)
 
 
+def test_a_new_year_begins_even_if_no_meter_hung_at_its_first_moment():
+    out, back = NEW_YEAR - timedelta(days=3), NEW_YEAR + timedelta(days=2)
+    old = span(DECEMBER, out, (DECEMBER, "0"), (out, "1000"))
+    new = Span(
+        "M2",
+        back,
+        FEBRUARY,
+        {"total": (Reading(back, D(0)), Reading(FEBRUARY, D(100)))},
+    )
+    pieces = rate([old, new], [YEARLY], used_year=D(2500), year_starts=[NEW_YEAR])
+    assert [(piece.component, piece.quantity) for piece in pieces] == [
+        ("total/1", D(620)),
+        ("total/2", D(380)),
+        ("total/1", D(100)),
+    ]
+
+
 def test_a_year_means_nothing_to_steps_of_a_month():
     monthly = Price("m", "step", steps=BLOCKS)
     one = span(DECEMBER, FEBRUARY, (DECEMBER, "0"), (FEBRUARY, "62"))
