@@ -116,38 +116,102 @@ class AmrAccount(models.Model):
             if not number or number == self.env._("New"):
                 vals["number"] = self.env["ir.sequence"].next_by_code("amr.account")
         accounts = super().create(vals_list)
+        accounts._check_customers()
         for account, contact in zip(accounts, contacts, strict=True):
             account._write_contact(contact)
         return accounts
 
+    def _may_keep_contacts(self):
+        return self.env.su or self.env["res.partner"].has_access("write")
+
     def _write_contact(self, values):
+        """Correct the contacts, and log it on the accounts they were changed in."""
+        kept = [self._get_contact(account, values) for account in self]
+        self._write_partners(values)
+        rule = self.env["auditlog.rule"]
+        for account, old in zip(self, kept, strict=True):
+            rule._note_changes(account, old, self._get_contact(account, values))
+
+    @staticmethod
+    def _get_contact(account, names):
+        partner = account.partner_id.sudo()
+        return {name: partner[name] for name in names}
+
+    def _write_partners(self, values):
         """Correct the contact data of these accounts' customers.
 
         The front desk keeps the data of its customers, and of nobody else: not of
-        people who work here, nor of customers it does not see.
+        people who work here, of the companies, nor of customers it does not see. Who
+        has a login gets mail to reset its password: his address stays, too.
 
         :raises AccessError: such a contact is among them
         """
         if not values:
             return
-        if self.env.su or self.env["res.partner"].has_access("write"):
+        if self._may_keep_contacts():
             self.partner_id.write(values)
             return
         self.check_access("write")
         partners = self.partner_id.sudo()
-        accounts = self.sudo().search([("partner_id", "in", partners.ids)])
-        hidden = accounts.with_env(self.env) - accounts.with_env(
-            self.env
-        )._filtered_access("write")
-        if hidden or partners.user_ids.filtered(lambda user: not user.share):
-            raise AccessError(
-                self.env._(
-                    "%s is known to others too: ask the system administrator to change "
-                    "the contact.",
-                    partners[:1].display_name,
-                )
-            )
+        users = self._get_users_of(partners)
+        if (
+            self._get_accounts_of(partners, writable=False)
+            or self._get_companies_of(partners)
+            or users.filtered(lambda user: not user.share)
+            or (users and "email" in values)
+        ):
+            self._refuse_contact(partners)
         partners.write(values)
+
+    def _refuse_contact(self, partners):
+        raise AccessError(
+            self.env._(
+                "%s is known to others too: ask the system administrator to change "
+                "the contact.",
+                partners[:1].display_name,
+            )
+        )
+
+    def _get_users_of(self, partners):
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        return users.search([("partner_id", "in", partners.ids)])
+
+    def _get_companies_of(self, partners):
+        companies = self.env["res.company"].sudo().with_context(active_test=False)
+        return companies.search([("partner_id", "in", partners.ids)])
+
+    def _get_accounts_of(self, partners, writable):
+        """Return the accounts of customers that this operator may change, or not."""
+        every = self.sudo().with_context(active_test=False)
+        found = every.search([("partner_id", "in", partners.ids)]).with_env(self.env)
+        mine = found._filtered_access("write")
+        return mine if writable else found - mine
+
+    def _check_customers(self):
+        """Check that nobody gets hold of a contact by making it his customer.
+
+        Whoever may not change contacts takes those that he entered, and those that
+        are customers of his already.
+
+        :raises AccessError: another contact is among them
+        """
+        if self._may_keep_contacts():
+            return
+        for account in self:
+            partner = account.partner_id.sudo()
+            others = self._get_accounts_of(partner, writable=True) - self
+            entered = partner.create_uid == self.env.user
+            if self._get_companies_of(partner) or not (others or entered):
+                self._refuse_customer(partner)
+
+    def _refuse_customer(self, partner):
+        raise AccessError(
+            self.env._(
+                "%s is no customer in your scope: enter a new contact, or ask the "
+                "system administrator.",
+                partner.display_name,
+            )
+        )
 
     def _get_closing_obstacles(self):
         """Return sentences that say why this account cannot be closed (hook)."""
@@ -160,6 +224,8 @@ class AmrAccount(models.Model):
         contact = {key: vals[key] for key in CONTACT if key in vals}
         vals = {key: value for key, value in vals.items() if key not in contact}
         result = super().write(vals)
+        if "partner_id" in vals:
+            self._check_customers()
         self._write_contact(contact)
         if "community_id" in vals and not self.env.su:
             self.check_access("write")  # nobody moves accounts out of his scope

@@ -2,7 +2,7 @@ from datetime import datetime, time, timezone
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 
 from odoo.addons.base.models.res_partner import _tz_get
 
@@ -138,7 +138,43 @@ class AmrCommunity(models.Model):
     def write(self, vals):
         if "area_code" in vals:
             self._check_area_code_kept(vals["area_code"])
-        return super().write(vals)
+        self._check_place_kept(vals)
+        result = super().write(vals)
+        if "district_id" in vals:
+            # it leaves the scope of some operators and enters that of others
+            self.env.registry.clear_cache()
+        return result
+
+    def _check_place_kept(self, vals):
+        """Check that these communities stay in their district and company.
+
+        :raises AccessError: district or number change by a lesser operator
+        :raises UserError: the company would change under what is there
+        """
+        district = self.env["amr.district"].sudo().browse(vals.get("district_id"))
+        lesser = not (self.env.su or self.env.user.has_group("amr_base.group_manager"))
+        for community in self.sudo():
+            moved = district and community.district_id != district
+            renumbered = "code" in vals and community.code != vals["code"]
+            if lesser and (moved or renumbered):
+                raise AccessError(
+                    self.env._(
+                        "District and number of %s are changed by the system "
+                        "administrator.",
+                        community.display_name,
+                    )
+                )
+            if (
+                moved
+                and community.company_id != district.company_id
+                and community.with_context(active_test=False).building_ids
+            ):
+                raise UserError(
+                    self.env._(
+                        "%s stays in its company: it has buildings already.",
+                        community.display_name,
+                    )
+                )
 
     def _check_area_code_kept(self, code):
         """Cards in residents' hands were made with the area code.

@@ -6,6 +6,7 @@ OPERATIONS = [
     ("write", "Changed"),
     ("unlink", "Deleted"),
     ("export_data", "Exported"),
+    ("password", "Password set"),
     ("read", "Read"),
     ("purge", "Log purged"),
 ]

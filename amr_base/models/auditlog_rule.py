@@ -63,7 +63,7 @@ class AuditlogRule(models.Model):
 
     def _prepare_note(self, records, method):
         return {
-            "model_id": self.pool._auditlog_model_cache[records._name],
+            "model_id": self.env["ir.model"]._get_id(records._name),
             "method": method,
             "user_id": self.env.uid,
             "http_request_id": self.env["auditlog.http.request"].current_http_request(),
@@ -95,6 +95,45 @@ class AuditlogRule(models.Model):
             log["line_ids"] = rule._create_log_line_on_write(log, [name], *pair, [])
             logs.append(log)
         rule.env["auditlog.log"].create(logs)
+
+    @api.model
+    def _note_act(self, records, method):
+        """Log that somebody did something to each of these, without any values."""
+        rule = self.sudo()
+        note = rule._prepare_note(records, method)
+        rule.env["auditlog.log"].create(
+            [
+                {**note, "res_id": each.id, "name": each.display_name[:64]}
+                for each in records.sudo()
+            ]
+        )
+
+    @api.model
+    def _note_export(self, records, name):
+        """Log in one entry, as ``export_data`` does, who took these records along."""
+        rule = self.sudo()
+        log = rule._prepare_note(records, "export_data")
+        rule.env["auditlog.log"].create(
+            {**log, "name": name[:64], "res_ids": str(records.ids)}
+        )
+
+    @api.model
+    def _note_changes(self, record, old, new):
+        """Log changes that the record's own ``write`` does not see.
+
+        :param dict old: values by field name, as they were; ``new`` as they are
+        """
+        names = [name for name in new if (old[name] or "") != (new[name] or "")]
+        if not names or record._name not in getattr(
+            self.pool, "_auditlog_model_cache", ()
+        ):
+            return
+        rule = self.sudo()
+        log = rule._prepare_note(record, "write")
+        log.update(res_id=record.id, name=record.sudo().display_name[:64])
+        values = [{record.id: each} for each in (old, new)]
+        log["line_ids"] = rule._create_log_line_on_write(log, names, *values, [])
+        rule.env["auditlog.log"].create(log)
 
     @staticmethod
     def _note_value(record):

@@ -156,6 +156,12 @@ class ResUsers(models.Model):
                 )
             )
 
+    def _set_password(self):
+        # whose password it is and who set it, never the password
+        result = super()._set_password()
+        self.env["auditlog.rule"]._note_act(self, "password")
+        return result
+
     def write(self, vals):
         result = super().write(vals)
         if SCOPE_FIELDS & vals.keys():

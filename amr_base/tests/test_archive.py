@@ -114,9 +114,62 @@ class TestArchive(AmrCommon):
         with self.assertRaisesRegex(AccessError, "known to others"):
             account.phone = "2"
         far.partner_id = self.manager.partner_id
-        account.partner_id = self.manager.partner_id
+        self.account.partner_id = self.manager.partner_id
         with self.assertRaisesRegex(AccessError, "known to others"):
             account.email = "mine@example.com"
+
+    def test_the_front_desk_gets_hold_of_no_other_contact(self):
+        clerk = self._operator("amr_clerk", "amr_base.group_clerk")
+        account = self.account.with_user(clerk)
+        other = self.env["res.partner"].create({"name": "Li Si"})
+        for partner in (self.env.company.partner_id, self.manager.partner_id, other):
+            with self.assertRaisesRegex(AccessError, "no customer in your scope"):
+                account.copy({"partner_id": partner.id})
+
+    def test_companies_and_logins_keep_their_contact(self):
+        clerk = self._operator("amr_clerk", "amr_base.group_clerk")
+        account = self.account.with_user(clerk)
+        self.account.partner_id = self.env.company.partner_id
+        with self.assertRaisesRegex(AccessError, "known to others"):
+            account.name = "Mine"
+        new = self.env["res.partner"].with_user(clerk).create({"name": "Wang Wu"})
+        account.partner_id = new
+        second = account.copy({"partner_id": new.id})
+        second.email = "wang@example.com"
+        self.env["res.users"].create(
+            {
+                "login": "wang",
+                "partner_id": new.id,
+                "group_ids": [Command.set(self.env.ref("base.group_portal").ids)],
+                "active": False,
+            }
+        )
+        second.phone = "1"
+        with self.assertRaisesRegex(AccessError, "known to others"):
+            second.email = "mine@example.com"
+
+    def test_a_community_stays_where_it_is(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        far, near = self.env["amr.district"].create(
+            [
+                {"code": "8", "name": "Far", "company_id": other.id},
+                {"code": "7", "name": "Near"},
+            ]
+        )
+        mine = self.community.with_user(self.admin)
+        for vals in ({"district_id": near.id}, {"code": "0399"}):
+            with self.assertRaisesRegex(AccessError, "system administrator"):
+                mine.write(vals)
+        mine.write({"district_id": self.district.id, "code": "0371", "name": "Delta"})
+        community = self.community.with_user(self.manager)
+        self.manager.company_ids += other
+        with self.assertRaisesRegex(UserError, "stays in its company"):
+            community.district_id = far
+        clerk = self._operator("amr_clerk", "amr_base.group_clerk")
+        clerk.write({"amr_community_ids": False, "amr_district_ids": near})
+        self.assertFalse(mine.with_user(clerk).has_access("read"))
+        community.district_id = near
+        self.assertTrue(mine.with_user(clerk).has_access("read"))
 
     def test_personal_data_is_not_for_readers(self):
         reader = self._operator("amr_reader", "amr_base.group_reader")

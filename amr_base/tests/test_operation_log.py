@@ -64,6 +64,19 @@ class TestOperationLog(AmrCommon):
 
         self.assertLess(count(200, "B") - count(100, "A"), 20)
 
+    def test_a_password_set_is_logged_without_it(self):
+        self.admin.with_user(self.manager).sudo().password = "Sparrow-7"
+        log = self._logs(self.admin, "password", self.manager)
+        self.assertEqual((log.user_id, log.operation), (self.manager, "password"))
+        self.assertFalse(log.line_ids)
+
+    def test_changes_of_a_customers_contact_are_logged(self):
+        self.account.with_user(self.admin).write({"name": "Zhang San", "phone": "139"})
+        log = self._logs(self.account, "write", self.admin)
+        self.assertEqual(log.line_ids.mapped("field_name"), ["phone"])
+        self.assertEqual(log.line_ids.new_value_text, "139")
+        self.assertEqual(log.name, self.account.display_name)
+
     def test_exports_are_logged(self):
         self.account.with_user(self.admin).export_data(["number", "name"])
         log = self.Log.search([("method", "=", "export_data")], limit=1)

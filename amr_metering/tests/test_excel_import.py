@@ -437,6 +437,11 @@ class TestExcelImport(MeteringCommon):
         other = self._operator(
             "excel_other", "amr_base.group_community_admin", self.other_community
         )
+        log = self.env["auditlog.log"].search(
+            [("method", "=", "export_data"), ("user_id", "=", self.admin.id)]
+        )
+        self.assertEqual(log.model_id.model, "amr.community")
+        self.assertEqual((log.name, log.res_ids), (file.name, f"{self.community.ids}"))
         with self.assertRaises(AccessError):
             self._export(other)
         with self.assertRaises(AccessError):

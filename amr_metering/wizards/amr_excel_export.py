@@ -30,7 +30,7 @@ class AmrExcelExport(models.TransientModel):
         rows = ArchiveRows(communities).sheets()
         name = self.env._("Archive %s", fields.Date.context_today(self).isoformat())
         return self.env["amr.excel.file"]._download(
-            name, write_book(rows, self._get_lists())
+            name, write_book(rows, self._get_lists()), communities
         )
 
     @api.model

@@ -13,13 +13,16 @@ class AmrExcelFile(models.TransientModel):
     data = fields.Binary(required=True, attachment=False)
 
     @api.model
-    def _download(self, name, data):
+    def _download(self, name, data, records=None):
         """Return the action that downloads a workbook.
 
         :param str name: of the file, with or without its ending
         :param bytes data: the workbook
+        :param records: what is taken along, for the operation log
         """
         name = name if name.endswith(".xlsx") else f"{name}.xlsx"
+        if records is not None:
+            self.env["auditlog.rule"]._note_export(records, name)
         file = self.create({"name": name, "data": base64.b64encode(data)})
         return {
             "type": "ir.actions.act_url",

@@ -114,7 +114,7 @@ class AmrExcelList(models.AbstractModel):
         if not records:
             raise UserError(self.env._("There is nothing in this list."))
         title, columns = LISTS[records._name]
-        return self._download_rows(title, columns, records)
+        return self._download_rows(title, columns, records, records)
 
     @api.model
     def _get_lines(self, records):
@@ -133,16 +133,16 @@ class AmrExcelList(models.AbstractModel):
         title, columns = LISTS["amr.metering.point"]
         if len(buildings) == 1:
             title = f"{buildings.display_name}{title}"
-        return self._download_rows(title, columns, lines)
+        return self._download_rows(title, columns, lines, rooms)
 
-    def _download_rows(self, title, columns, records):
+    def _download_rows(self, title, columns, records, logged):
         rows = (
             ([number, *self._get_values(record, columns)], False)
             for number, record in enumerate(records, 1)
         )
         heads = [("序号", "integer"), *((each.heading, each.kind) for each in columns)]
         data = make_workbook(title, heads, rows)
-        return self.env["amr.excel.file"]._download(title, data)
+        return self.env["amr.excel.file"]._download(title, data, logged)
 
     def _get_values(self, record, columns):
         if record._name == "amr.room":
