@@ -41,7 +41,7 @@ READ_SQL = """
            AND v.quality = 'ok' AND v.source <> 'estimate'
          LIMIT 1)
          LIMIT 1) h ON true
-     WHERE m.active AND m.id IN %(meters)s AND i.date_from < s.end_at
+     WHERE m.active AND m.id = ANY(ARRAY%(meters)s) AND i.date_from < s.end_at
      GROUP BY s.day ORDER BY s.day
 """
 
@@ -68,6 +68,11 @@ CONSUMPTION_SQL = """
       FROM wide w JOIN amr_utility u ON u.id = w.utility_id
      GROUP BY u.id, u.sequence ORDER BY u.sequence, u.id
 """
+
+
+def share(part, whole):
+    """Return a percentage with one decimal, cut off: 100 is all of them, not nearly."""
+    return 1000 * part // whole / 10
 
 
 class AmrDashboard(models.AbstractModel):
@@ -149,7 +154,7 @@ class AmrDashboard(models.AbstractModel):
             {
                 "label": label,
                 "count": counts[state],
-                "share": round(100 * counts[state] / total, 1),
+                "share": share(counts[state], total),
                 "level": LEVELS[state],
                 "action": self._prepare_action(
                     label, "amr.meter", [*domain, ("state", "=", state)]
@@ -259,7 +264,7 @@ class AmrDashboard(models.AbstractModel):
                 "day": fields.Date.to_string(day),
                 "total": total,
                 "read": read,
-                "share": round(100 * read / total, 1),
+                "share": share(read, total),
             }
             for day, total, read in rows
         ]

@@ -4,7 +4,8 @@ from odoo.tools import SQL
 EVENTS = 20  # of each kind, in what opens when a tile is clicked
 STATES = {"cut": "cut", "comm_fault": "fault", "not_enabled": "new", "normal": "ok"}
 
-# compact rows: the browser gets thousands of them in one answer
+# Compact rows: the browser gets thousands of them in one answer. The meters are found
+# first (ARRAY), not joined: right after an import PostgreSQL expects but one of them.
 BOARD_SQL = """
     SELECT m.id, m.number, COALESCE(r.name, ''), COALESCE(o.name, ''), m.utility_id,
            m.state, COALESCE(a.alarms, 0), COALESCE(x.findings, 0), p.kind,
@@ -26,7 +27,7 @@ BOARD_SQL = """
                   GROUP BY meter_id) x ON x.meter_id = m.id
       LEFT JOIN amr_building b ON b.id = m.building_id
       LEFT JOIN amr_utility u ON u.id = m.utility_id
-     WHERE m.id IN %(meters)s
+     WHERE m.id = ANY(ARRAY%(meters)s)
      ORDER BY b.code, b.id, p.kind <> 'normal', r.floor, r.name, u.sequence, m.number
 """
 

@@ -67,7 +67,7 @@ def span_usage_sql(query, spans, now=None):
                AND (i.date_to IS NULL OR i.date_to > s.begin_at)
               JOIN amr_meter o ON o.id = i.meter_id
               JOIN amr_meter_model mm ON mm.id = o.model_id
-             WHERE m.active AND m.id IN %(query)s
+             WHERE m.active AND m.id = ANY(ARRAY%(query)s)
         ), ends AS (
             SELECT s.*, b.index AS begin_index, e.index AS end_index
               FROM place s

@@ -59,6 +59,7 @@ kanban = env["ir.actions.act_window"].create(  # noqa: F821
         "limit": METERS,
     }
 )
+cr.execute("ANALYZE")
 env["ir.qweb"]._pregenerate_assets_bundles()  # noqa: F821
 cr.commit()
 print(json.dumps({"meters": METERS, "kanban": kanban.id}))

@@ -34,7 +34,7 @@ def painted(visitor, action, tile, least):
     for _ in range(RUNS):
         visitor.go("/odoo")
         visitor.wait(".o_main_navbar")
-        visitor.page.wait_for_function("() => window.odoo?.__WOWL_DEBUG__?.root")
+        visitor.page.wait_for_function("() => !!window.odoo?.__WOWL_DEBUG__?.root")
         seconds.append(visitor.page.evaluate(PAINTED, [action, tile, least]))
     return statistics.median(seconds)
 

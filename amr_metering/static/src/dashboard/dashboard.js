@@ -71,8 +71,8 @@ export class Dashboard extends Component {
         return formatDate(deserializeDate(value)).slice(5);
     }
 
-    number(value) {
-        return formatFloat(value, {digits: [16, 1]});
+    amount(value, {unit}) {
+        return `${formatFloat(value, {digits: [16, 1]})} ${unit}`;
     }
 
     change(value) {
