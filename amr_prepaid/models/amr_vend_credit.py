@@ -1,6 +1,7 @@
 import logging
 
 from psycopg2 import OperationalError
+from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -231,6 +232,8 @@ class AmrVend(models.Model):
             try:
                 with self.env.cr.savepoint():
                     vend._take_up()
+            except SerializationFailure:
+                continue  # somebody has just gone on with it
             except OperationalError:
                 raise
             except Exception:

@@ -645,14 +645,22 @@ class Story:
     def order_recharge(self, resident):
         """Choose an amount and pay it; return the order's id."""
         page = resident.page
-        resident.go(f"/my/energy/recharge/{self.prepaid_meter['agreement']}")
-        page.click(f"label[for=amr_preset_{RECHARGE}]")
-        page.click(".o_amr_recharge button[type=submit]:enabled")
-        page.wait_for_url("**/my/energy/vend/*")
+        self.choose_recharge(resident)
         vend_id = int(page.url.rpartition("/")[2].partition("?")[0])
         page.fill("#customer_input", CREDIT_CARD)
         page.click("button[name=o_payment_submit_button]:enabled")
         return vend_id
+
+    def choose_recharge(self, resident):
+        """Choose an amount, see what it buys, and go on to the payment."""
+        page = resident.page
+        resident.go(f"/my/energy/recharge/{self.prepaid_meter['agreement']}")
+        page.click(f"label[for=amr_preset_{RECHARGE}]")
+        page.wait_for_function(
+            "() => document.querySelector('.o_amr_quote').textContent.trim()"
+        )
+        page.click(".o_amr_recharge button[type=submit]:enabled")
+        page.wait_for_url("**/my/energy/vend/*")
 
     def vend_state(self, vend_id):
         return self.operator("admin").read("amr.vend", vend_id, ["state"])["state"]

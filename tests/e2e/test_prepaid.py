@@ -105,9 +105,7 @@ def test_two_windows_at_once_are_two_payments(story):
     """Neither fails because of the other; what is paid first is what is credited."""
     with story.resident("prepaid_resident") as resident:
         page = resident.page
-        resident.go(f"/my/energy/recharge/{story.prepaid_meter['agreement']}")
-        page.click(".o_amr_recharge button[type=submit]:enabled")
-        page.wait_for_url("**/my/energy/vend/*")
+        story.choose_recharge(resident)
         page.wait_for_selector("form.o_payment_form")
         answers = page.evaluate(PAY_TWICE)
     references = {answer["result"]["reference"] for answer in answers}

@@ -25,3 +25,9 @@ def test_classes_run_after_installation(path):
 def test_files_are_imported(path):
     imported = re.findall(r"\w+", (path.parent / "__init__.py").read_text())
     assert path.stem in imported, f"{path.name} is never run"
+
+
+def test_pure_tests_have_names_of_their_own():
+    """Two files of one name cannot be collected together."""
+    names = [path.name for path in ROOT.glob("tests/pure/**/test_*.py")]
+    assert sorted(set(names)) == sorted(names)
