@@ -15,6 +15,8 @@ class TestReadPlan(MeteringCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        # what scheduled work writes down is in the language of the company
+        cls.env.company.partner_id.lang = False
         cls.env["amr.read.plan"].search([]).active = False  # plans of demo data
 
     def _plan(self, **vals):

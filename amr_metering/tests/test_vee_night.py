@@ -177,6 +177,8 @@ class TestVeeNight(MeteringCommon):
         self.assertEqual(listed.meter_id, self.meter | idle)
 
     def test_the_night_catches_up_and_tells_the_manager(self):
+        # what scheduled work writes down is in the language of the company
+        self.env.company.partner_id.lang = False
         manager = self._operator("vee_manager", "amr_base.group_community_admin")
         self.community.user_id = manager
         today = self.community._local_date(datetime.now() - timedelta(hours=6))
