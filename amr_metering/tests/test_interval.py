@@ -239,7 +239,9 @@ class TestInterval(MeteringCommon):
         self._ingest(*self._hours(*range(10, 17), start="2026-03-01 16:00:00"))
         spans = {"night": FINAL_SPANS["night"]}
         rows = self.env.execute_query(
-            span_usage_sql(SQL("(%s)", self.meter.id), spans, datetime(2026, 3, 2, 4))
+            span_usage_sql(
+                SQL("(SELECT %s)", self.meter.id), spans, datetime(2026, 3, 2, 4)
+            )
         )
         self.assertEqual([(row[2], row[3]) for row in rows], [("night", 6)])
 
