@@ -1,6 +1,5 @@
-"""``odoo amr_console``: read and write meter frames by hand."""
+"""``odoo amr_console``: frames by hand, a running head-end, and its service."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -15,23 +14,17 @@ from headend import console  # noqa: E402
 
 
 class AmrConsole(Command):
-    """Decode and encode meter frames. Needs no database.
+    """The engineer's console. Needs no database.
 
-    decode [--protocol NAME] HEX (or - for one frame a line from standard input)
-    prints one JSON object a frame; encode prints the hex of request frames.
+    decode HEX          explain a frame (or - for one frame a line from standard input)
+    encode              make request frames
+    list, load, open …  ask a running head-end; one command, or a line each from
+                        standard input when there is none (“list all” lists them)
+    bundle FILE         what the makers need to see when something is wrong
+    -i -s -e -u -d      install, start, end, uninstall, debug the head-end's service
     """
 
     name = "amr_console"
 
     def run(self, args):
-        try:
-            for answer in console.run(args, sys.stdin, self.parser):
-                text = (
-                    answer
-                    if isinstance(answer, str)
-                    else json.dumps(answer, ensure_ascii=False)
-                )
-                sys.stdout.write(text + "\n")
-                sys.stdout.flush()
-        except console.ConsoleError as error:
-            sys.exit(str(error))
+        sys.exit(console.main(args, sys.stdin, sys.stdout, self.parser))

@@ -121,6 +121,39 @@ class HeadEndClient:
         answer = await self._call({"op": "links", "link": link}, GRACE)
         return answer["links"]
 
+    async def known(self):
+        """Rows like :meth:`links`, of all links of the configuration."""
+        answer = await self._call({"op": "known"}, GRACE)
+        return answer["links"]
+
+    async def about(self):
+        """How the head-end is, and where its files are."""
+        return (await self._call({"op": "about"}, GRACE))["about"]
+
+    async def refresh(self, timeout=60):
+        """Let the head-end fetch its links and deliver its events now.
+
+        :return: mapping with reached (whether Odoo answered), links and spool (counts)
+        """
+        return await self._call({"op": "refresh"}, timeout)
+
+    async def watch(self, link=None):
+        """Yield lists of frames of a link, or of all links, as they go by.
+
+        The first list is empty: from then on nothing is missed.
+
+        :raises HeadEndLost: the head-end ended or the connection broke
+        """
+        socket = await self._connect()
+        try:
+            await socket.send_json({"id": 0, "op": "watch", "link": link})
+            async for message in socket:
+                if message.type == aiohttp.WSMsgType.TEXT:
+                    yield message.json()["frames"]
+        finally:
+            await socket.close()
+        raise HeadEndLost("The connection to the head-end broke.")
+
     # === WEBSOCKET === #
 
     async def _call(self, message, timeout):

@@ -28,6 +28,9 @@ class Config:
     :param queue_limit: frames that may wait on one link
     :param config_interval: how often Odoo is asked for the list of links
     :param refresh_pause: least time between two such requests
+    :param log_file: where the run log goes beside standard error; empty = nowhere
+    :param log_size: megabytes after which the log turns over
+    :param log_keep: how many full log files are kept
     """
 
     name: str = ""
@@ -53,6 +56,9 @@ class Config:
     max_quarantined: int = 200
     queue_limit: int = 4000
     max_frames: int = 2000
+    log_file: str = ""
+    log_size: float = 10.0
+    log_keep: int = 10
 
     def __post_init__(self):
         self.name = self.name or socket.gethostname()

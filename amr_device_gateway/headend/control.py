@@ -1,6 +1,7 @@
 """The control port: what Odoo asks of the head-end (HTTP and WebSocket, token)."""
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
@@ -104,6 +105,9 @@ class ControlPort:
         try:
             message = _parse(text)
             number = message.get("id")
+            if message.get("op") == "watch":
+                await self._watch(socket, number, message.get("link"))
+                return
             answer = await self._perform(message)
         except BadRequest as error:
             answer = {"error": "bad_request", "message": str(error)}
@@ -122,9 +126,26 @@ class ControlPort:
         operation = message.get("op")
         if operation == "links":
             return {"links": self.gateway.state(message.get("link"))}
+        if operation == "known":
+            return {"links": self.gateway.known()}
+        if operation == "about":
+            return {"about": self.gateway.about()}
+        if operation == "refresh":
+            return {
+                "reached": await self.gateway.refresh(),
+                "links": len(self.gateway.links),
+                "spool": self.gateway.spool.count(),
+            }
         if operation == "exchange":
             return await self._exchange(message)
         raise BadRequest(f"There is no operation “{operation}”.")
+
+    async def _watch(self, socket, number, link):
+        """Send the frames of the lines as they come, until the socket is closed."""
+        with contextlib.suppress(ConnectionError):
+            await socket.send_json({"id": number, "frames": []})
+            async for events in self.gateway.watch.events(link):
+                await socket.send_json({"id": number, "frames": events})
 
     async def _exchange(self, message):
         protocol, frames = _frames(message)

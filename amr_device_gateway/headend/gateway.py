@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import time
+from pathlib import Path
 
 from .config import ConfigError
 from .control import ControlPort
@@ -20,6 +21,7 @@ from .link import Link
 from .odoo import OdooSide
 from .outgoing import Diallers
 from .spool import Spool
+from .watch import Watch
 
 _logger = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Gateway:
         self.odoo = OdooSide(config, self.spool, self.use_links)
         self.control = ControlPort(self)
         self.diallers = Diallers(self)
+        self.watch = Watch()
         self._server = None
         self._sweeper = None
         self._tasks = set()
@@ -121,6 +124,7 @@ class Gateway:
             link = self.links.get(key) or Link(
                 key, row["kind"], row["terminal"], self.config, self._uplink
             )
+            link.watch = self.watch
             link.terminal = row["terminal"]
             link.heartbeat = _heartbeat(row)
             link.pace = row.get("pace", self.config.pace)
@@ -163,6 +167,36 @@ class Gateway:
         ]
         rows += self.diallers.state()
         return [row for row in rows if not key or row["link"] == key]
+
+    def known(self):
+        """All links of the configuration, in order, then the quarantined ones."""
+        rows = {row["link"]: row for row in self.state(None)}
+        for key, link in self.links.items():
+            rows.setdefault(key, link.as_dict("offline"))
+        return sorted(rows.values(), key=lambda row: (row["kind"], row["terminal"]))
+
+    def about(self):
+        """How this head-end is, and where its files are."""
+        config = self.config
+        return {
+            "name": config.name,
+            "since": self.started,
+            "state_dir": str(Path(config.state_dir).resolve()),
+            "log_file": config.log_file and str(Path(config.log_file).resolve()),
+            "dtu_port": self.dtu_port,
+            "sessions": len(self.sessions),
+            "links": len(self.links),
+            "online": sum(1 for link in self.links.values() if link.session),
+            "spool": self.spool.count(),
+        }
+
+    async def refresh(self):
+        """Ask Odoo for the links and hand over the events now, not when it is time.
+
+        :return: whether Odoo answered
+        """
+        self.spool.changed.set()
+        return await self.odoo.refresh()
 
     # === SESSIONS === #
 
@@ -275,9 +309,9 @@ def printable(packet):
     return text if text.isascii() and text.isprintable() else packet[:40].hex()
 
 
-async def run(config, ready=None):
-    """Run a head-end until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
+async def run(config, ready=None, stopping=None):
+    """Run a head-end until SIGTERM or SIGINT, or until ``stopping`` is set."""
+    stopping = stopping or asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)

@@ -13,6 +13,7 @@ from .protocols import registry
 _logger = logging.getLogger(__name__)
 
 REMEMBERED = 32
+NOISE = 256
 
 
 class Request:
@@ -70,6 +71,7 @@ class Link:
         self.last_seen = None
         self.heartbeat = b""
         self.registration = None
+        self.watch = None
         self._heap = []
         self._order = itertools.count()
         self._worker = None
@@ -139,6 +141,8 @@ class Link:
         """An uplink, unless it is a late or repeated reply to a recent request, or says
         not even whose it is (a bare acknowledgement)."""
         protocol = registry.get(name)
+        if self.watch:
+            self.watch.frame(self.key, "in", protocol, frame)
         if protocol.decode(frame).address is None:
             return
         for known, request in self._recent:
@@ -231,10 +235,21 @@ class Link:
         try:
             self.session.send(step)
             _logger.debug("%s > %s", self.key, _Hex(request.protocol, step))
-            return await self._exchange.wait(min(request.timeout, left))
+            if self.watch:
+                self.watch.frame(self.key, "out", request.protocol, step)
+            reply = await self._exchange.wait(min(request.timeout, left))
+            if self.watch:
+                self._show(request.protocol, step, reply)
+            return reply
         finally:
             self._exchange = None
             self._free_at = loop.time() + self.pace
+
+    def _show(self, protocol, step, reply):
+        if reply:
+            self.watch.frame(self.key, "in", protocol, reply)
+        else:
+            self.watch.silence(self.key, protocol, step, self._exchange.noise)
 
     def stop(self):
         """Give up everything that waits, and the reply that is awaited."""
@@ -274,9 +289,12 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._future = self._loop.create_future()
         self._gap = None
+        #: The last bytes that came in, for people who wonder why there is no reply.
+        self.noise = b""
 
     def feed(self, data):
         """Take in bytes; returns the frames that do not answer the request."""
+        self.noise = (self.noise + data)[-NOISE:]
         others = self._take(self._framer.feed(data))
         if self._gap:
             self._gap.cancel()

@@ -1,15 +1,13 @@
 """Command lines of the processes, shared by Odoo's commands and plain Python."""
 
 import asyncio
-import logging
 import os
 import sys
 
 from . import config as settings
-from . import gateway, simulator
+from . import gateway, runlog, simulator
 from .simulator.app import SimulatorError
 
-LOG_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -26,9 +24,12 @@ def run_headend(parser, args):
     parser.add_argument("--control-port", type=int, help="default 7610")
     parser.add_argument("--odoo-url", help="base address of Odoo")
     parser.add_argument("--state-dir", help="folder of the spool and the cached links")
+    parser.add_argument("--log-file", help="run log, turned over when it is full")
     options = vars(_parse(parser, args))
+    level = options.pop("log_level")
     try:
         config = settings.load(options.pop("config"), **options)
+        runlog.start(config, level)
         asyncio.run(gateway.run(config))
     except (settings.ConfigError, OSError) as error:
         sys.exit(f"The head-end cannot run: {error}")
@@ -44,6 +45,7 @@ def run_simulator(parser, args):
     parser.add_argument("--headend", help="HOST:PORT of the DTU listener")
     parser.add_argument("--control-port", type=int, help="default 7611")
     options = vars(_parse(parser, args))
+    runlog.start(settings.Config(), options.pop("log_level"))
     try:
         config = simulator.load(options.pop("config"))
         config.update({key: value for key, value in options.items() if value})
@@ -53,11 +55,5 @@ def run_simulator(parser, args):
 
 
 def _parse(parser, args):
-    """Parse, and send the log to standard error."""
     parser.add_argument("--log-level", choices=LEVELS, default="info")
-    options = parser.parse_args(args)
-    # by number: Odoo gives the name INFO to a level of its own
-    level = getattr(logging, options.log_level.upper())
-    logging.basicConfig(level=level, format=LOG_FORMAT, force=True)
-    del options.log_level
-    return options
+    return parser.parse_args(args)
