@@ -10,7 +10,7 @@ ADDON = str(Path(__file__).resolve().parents[1])
 if ADDON not in sys.path:
     sys.path.append(ADDON)
 
-from headend import console  # noqa: E402
+from headend import shell  # noqa: E402
 
 
 class AmrConsole(Command):
@@ -27,4 +27,4 @@ class AmrConsole(Command):
     name = "amr_console"
 
     def run(self, args):
-        sys.exit(console.main(args, sys.stdin, sys.stdout, self.parser))
+        sys.exit(shell.main(args, sys.stdin, sys.stdout, self.parser))

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import io
 import json
+import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from headend import shell
@@ -226,3 +228,18 @@ def test_the_forms_of_the_manual():
     assert as_words("  # nothing") == []
     with pytest.raises(OperatorError, match="No closing quotation"):
         as_words("open 'x")
+
+
+def test_odoo_s_own_command_line(site):
+    async def body(console, _place, _gateway):
+        addons = Path(shell.__file__).resolve().parents[2]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "odoo", f"--addons-path={addons}", "amr_console"),
+            *("--url", console.url, "--link", LINK, "--json", "read", WATER),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _err = await process.communicate()
+        assert process.returncode == 0
+        assert values(json.loads(out))["total"] == "5.25"
+
+    site(body)
