@@ -1,14 +1,14 @@
 """Reads all that a batch of agreements needs for rating, in a handful of queries."""
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from odoo.tools import SQL
 
 from odoo.addons.amr_base.tools import dec
 
-from ..rating import TIME_REGISTERS, Reading, Span, rate
+from ..rating import TIME_REGISTERS, Reading, Span
 
 
 class NoMeter(Exception):
@@ -228,59 +228,3 @@ class AgreementBook:
         if reading and (before and read_at >= before or after and read_at <= after):
             return None
         return reading
-
-    def rate(self, agreement):
-        """Price all unbilled time of one agreement.
-
-        :return: list of rating pieces, empty when everything is billed
-        :raise RatingError: when something is missing or implausible
-        :raise NoMeter: when nothing measured in the time to be billed
-        """
-        pieces, prices = [], self.prices(agreement)
-        currency = agreement.company_id.currency_id
-        for gap, parts in self.gaps[agreement.id]:
-            if not parts and not self.billed[agreement.id]:
-                raise NoMeter()
-            years = self._year_starts(agreement, *gap)
-            priced = [(piece.start, piece.end, piece.consumption) for piece in pieces]
-            # a customer who got the room back goes on in the steps where he stood
-            priced += self.used[agreement.point_id.id, agreement.account_id.id]
-            pieces += rate(
-                [self._span(prices, years, *part) for part in parts],
-                prices,
-                used=self._used_in_month(agreement, priced, *gap),
-                used_year=self._used_in_year(
-                    agreement, priced, parts[0][1] if parts else gap[0]
-                ),
-                scale=Decimal(self._months(agreement, *gap)),
-                year_starts=years,
-                persons=agreement.account_id.household_size,
-                rounding=Decimal(str(currency.rounding)),
-            )
-        return pieces
-
-    def _months(self, agreement, start, end):
-        """How many calendar months a bill over this time stands for."""
-        community = agreement.community_id
-        first = community._local_date(start)
-        last = community._local_date(end - timedelta(microseconds=1))
-        return (last.year - first.year) * 12 + last.month - first.month + 1
-
-    def _used_in_month(self, agreement, priced, start, end):
-        """Units priced before in the month of the gap: its position in the steps."""
-        if self._months(agreement, start, end) > 1:
-            return Decimal(0)
-        day = agreement.community_id._local_date(start).replace(day=1)
-        return self._used_since(agreement, priced, day, end)
-
-    def _used_in_year(self, agreement, priced, start):
-        """Units priced before in the calendar year in which a time begins."""
-        day = agreement.community_id._local_date(start).replace(month=1, day=1)
-        return self._used_since(agreement, priced, day, start)
-
-    def _used_since(self, agreement, priced, day, end):
-        since = agreement.community_id._local_midnight(day)
-        return sum(
-            (used for begin, stop, used in priced if since <= begin and stop <= end),
-            Decimal(0),
-        )

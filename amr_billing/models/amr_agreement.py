@@ -1,7 +1,7 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
-from .agreement_book import AgreementBook
+from .agreement_rating import AgreementRating
 
 # What decides who pays for which use, and how.
 TERMS = ("account_id", "point_id", "date_from", "payment_mode", "tariff_id")
@@ -79,7 +79,7 @@ class AmrAgreement(models.Model):
 
     def _get_agreement_book(self, date_to):
         """Return what is needed to bill these agreements up to a local day."""
-        return AgreementBook(self, date_to)
+        return AgreementRating(self, date_to)
 
     def action_open_charges(self):
         self.ensure_one()

@@ -16,32 +16,38 @@ def rate(
     prices: Sequence[Price],
     *,
     used: Decimal = ZERO,
+    earlier: Decimal = ZERO,
     used_year: Decimal = ZERO,
     scale: Decimal = Decimal(1),
     year_starts: Sequence[datetime] = (),
     persons: int = 0,
     rounding: Decimal = CENT,
+    energy_before: Decimal = ZERO,
+    last: bool = True,
 ) -> list[Piece]:
-    """Price the consumption of one agreement over one bill.
+    """Price the consumption of one agreement over one bill, or over its part of it.
 
     Every span is cut where the price changes and every part is priced by the version
     in force. Money is rounded once, at the piece. Surcharges per bill and the minimum
     follow the version in force at the end, and the minimum looks at energy only.
 
     :param spans: the meters in the order in which they were installed.
-    :param used: units already priced in the same month (position in its steps).
+    :param used: units priced before on the same bill (position in its steps).
+    :param earlier: units of the bill's first month that earlier bills have priced.
     :param used_year: units already priced in the calendar year of the first span.
     :param scale: months the bill stands for; multiplies the steps of a month.
     :param year_starts: when a calendar year begins; steps of a year begin again there.
     :param persons: size of the household, for what a tariff allows to large ones.
     :param rounding: the currency's smallest step.
+    :param energy_before: amount of energy that other parts put on the same bill.
+    :param last: whether what comes once a bill belongs to this part.
     :raise RatingError: one of :mod:`.errors`; then nothing is priced at all.
     """
     if not spans:
         return []
     prices = _checked(prices)
     cuts = year_starts if any(price.yearly for price in prices) else ()
-    place = _Place(used, used_year, scale, persons)
+    place = _Place(used, earlier, used_year, scale, persons)
     pieces = []
     segments = [segment for span in spans for segment in _segments(span, prices, cuts)]
     before = None
@@ -55,7 +61,8 @@ def rate(
         place.year += consumption
         pieces += energy
         pieces += _unit_surcharges(segment, energy, consumption, rounding)
-    pieces += _once_per_bill(segments, pieces, rounding)
+    if last:
+        pieces += _once_per_bill(segments, pieces, energy_before, rounding)
     return pieces
 
 
@@ -69,17 +76,20 @@ class _Place:
     """Where in the steps of the month and of the year the next unit lies."""
 
     month: Decimal
+    earlier: Decimal
     year: Decimal
     months: Decimal
     persons: int
 
     def blocks(self, price: Price, consumption: Decimal, at: datetime):
         """(block number, units, price) of a consumption that begins here."""
-        used, scale = (
-            (self.year, Decimal(1)) if price.yearly else (self.month, self.months)
+        used, scale, earlier = (
+            (self.year, Decimal(1), ZERO)
+            if price.yearly
+            else (self.month, self.months, self.earlier)
         )
         extra = price.allowance(self.persons)
-        return split_blocks(price, used, consumption, scale, at, extra)
+        return split_blocks(price, used, consumption, scale, at, extra, earlier)
 
 
 @dataclass(frozen=True)
@@ -227,7 +237,10 @@ def _unit_surcharges(
 
 
 def _once_per_bill(
-    segments: list[_Segment], pieces: list[Piece], rounding: Decimal
+    segments: list[_Segment],
+    pieces: list[Piece],
+    energy_before: Decimal,
+    rounding: Decimal,
 ) -> Iterator[Piece]:
     first, last = segments[0], segments[-1]
     price = last.price
@@ -254,7 +267,7 @@ def _once_per_bill(
         if surcharge.kind == "per_bill":
             component = f"surcharge/{surcharge.key}"
             yield piece("fixed", component, surcharge.amount, surcharge.key)
-    energy = sum((p.amount for p in pieces if p.kind == "energy"), ZERO)
+    energy = sum((p.amount for p in pieces if p.kind == "energy"), energy_before)
     missing = money(price.minimum, rounding) - energy
     if missing > 0:
         yield piece("minimum", "minimum", missing)

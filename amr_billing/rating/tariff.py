@@ -98,13 +98,16 @@ def split_blocks(
     scale: Decimal,
     at: datetime,
     extra: Decimal = ZERO,
+    earlier: Decimal = ZERO,
 ) -> list[tuple[int, Decimal, Decimal]]:
     """Cut a consumption into the blocks of a stepped price.
 
-    :param used: units of the same period that were priced before.
+    :param used: units that were priced before in all the periods of the bill.
     :param scale: how many periods the steps stand for (a bill over two months has
         blocks of double size).
     :param extra: units by which every block ends later (a large household).
+    :param earlier: units of the first period that were on a bill before: they used up
+        blocks of that period, and only of that one.
     :return: block number from 1, units in it, price; never empty, blocks without
         units are left out (but one remains for a consumption of zero).
     :raise MissingPrice: when the first unit lies below the first step.
@@ -113,7 +116,8 @@ def split_blocks(
         raise MissingPrice(at, "total")
     position, rest = used, consumption
     blocks = []
-    limits = [(step.start + extra) * scale for step in price.steps[1:]] + [None]
+    ends = [step.start + extra for step in price.steps[1:]]
+    limits = [end * scale - min(earlier, end) for end in ends] + [None]
     for number, (step, limit) in enumerate(zip(price.steps, limits, strict=True), 1):
         if limit is not None and position >= limit:
             continue

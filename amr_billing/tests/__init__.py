@@ -4,4 +4,6 @@ from . import test_account_move
 from . import test_billing_run
 from . import test_charge
 from . import test_report
+from . import test_run_faults
+from . import test_split_agreements
 from . import test_tariff

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 import psycopg2
 
@@ -81,14 +82,21 @@ class TestCharge(BillingCommon):
         line = run.line_ids.sudo().create(
             {"run_id": run.id, "account_id": self.account.id}
         )
-        pieces = [
-            (self.agreement, piece) for piece in self._stale_book().rate(self.agreement)
-        ]
-        with mute_logger("odoo.sql_db"):
-            line._bill_alone(pieces)
+        book, model = self._stale_book(), self.env.registry
+        with (
+            patch.object(model["amr.billing.run"], "_get_agreements", self._agreement),
+            patch.object(
+                model["amr.agreement"], "_get_agreement_book", lambda *_args: book
+            ),
+            mute_logger("odoo.sql_db"),
+        ):
+            line._bill()
         self.assertEqual(line.state, "error")
         self.assertIn("another run", line.error)
         self.assertEqual(len(self.account.charge_ids), 1)
+
+    def _agreement(self, *_args):
+        return self.agreement
 
     def _stale_book(self):
         """A book as a transaction sees it that began before the bill was made."""
