@@ -21,6 +21,8 @@ class Config:
     :param registration_timeout: silence allowed before a DTU has named itself
     :param registration_gap: silence that ends a registration packet
     :param idle_timeout: a session that sends nothing for so long is dropped
+    :param concentrator_idle_timeout: the same for concentrators: three heartbeats of
+        five minutes, and a bit
     :param reply_timeout: how long to wait for one reply
     :param byte_rate: bytes a second a terminal may send before it is dropped
     :param byte_gap: silence after which garbage is no longer waited for
@@ -39,12 +41,15 @@ class Config:
     state_dir: str = "."
     dtu_host: str = "0.0.0.0"
     dtu_port: int = 30116
+    concentrator_host: str = "0.0.0.0"
+    concentrator_port: int = 6012
     control_host: str = "127.0.0.1"
     control_port: int = 7610
     registration_pattern: str = r"[0-9A-Za-z_.:-]{1,40}"
     registration_timeout: float = 30.0
     registration_gap: float = 0.2
     idle_timeout: float = 300.0
+    concentrator_idle_timeout: float = 960.0
     reply_timeout: float = 4.0
     byte_rate: float = 20000.0
     byte_gap: float = 0.5

@@ -15,7 +15,6 @@ from .protocols.base import UnknownProtocol
 _logger = logging.getLogger(__name__)
 
 MAX_MESSAGE = 1 << 20
-MAX_FRAME = 512
 MAX_DEADLINE = 3600.0
 DEFAULT_DEADLINE = 30.0
 
@@ -191,7 +190,8 @@ def _frames(message):
             frame = bytes.fromhex(text)
         except (TypeError, ValueError):
             raise BadRequest(f"Frame {number} is no hex string.") from None
-        error = protocol.decode(frame).error if len(frame) <= MAX_FRAME else "too long"
+        fits = len(frame) <= protocol.longest_request
+        error = protocol.decode(frame).error if fits else "too long"
         if error and getattr(error, "code", "frame") in SEVERE:
             raise BadRequest(f"Frame {number} is no {protocol.name} request: {error}")
         frames.append(frame)

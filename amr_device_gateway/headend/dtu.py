@@ -3,80 +3,34 @@
 import asyncio
 import logging
 import re
-import socket
-import time
 from bisect import bisect_left
 
-from .budget import Budget
 from .protocols import registry
+from .session import NEW, ONLINE, Session
 
 _logger = logging.getLogger(__name__)
 
 MAX_REGISTRATION = 256
 
-#: A peer that is gone is noticed after a minute and a half at the latest.
-KEEP_ALIVE = {
-    "TCP_NODELAY": 1,
-    "TCP_KEEPIDLE": 60,
-    "TCP_KEEPINTVL": 10,
-    "TCP_KEEPCNT": 3,
-    "TCP_USER_TIMEOUT": 90_000,
-}
 
-NEW, ONLINE, QUARANTINED, CLOSED = "new", "online", "quarantined", "closed"
+class DtuSession(Session):
+    """One connection of a DTU."""
 
-
-class DtuSession(asyncio.Protocol):
-    """One connection of a DTU; told apart only by what it says first."""
+    kind = "dtu"
 
     def __init__(self, gateway):
-        self.gateway = gateway
-        self.transport = None
-        self.peer = ""
-        self.state = NEW
-        self.link = None
-        self.terminal = ""
-        self.known_form = False
-        self.announced = False
-        self.since = time.time()
-        self.heard = time.monotonic()
+        super().__init__(gateway)
         self._hello = b""
         self._timer = None
-        self._budget = Budget(gateway.config.byte_rate, time.monotonic)
 
-    # === TRANSPORT === #
-
-    def connection_made(self, transport):
-        self.transport = transport
-        host, port = transport.get_extra_info("peername")[:2]
-        self.peer = f"{host}:{port}"
-        keep_alive(transport.get_extra_info("socket"))
-        self.gateway.opened(self)
-
-    def connection_lost(self, exc):
+    def forget(self):
         self._cancel_timer()
-        self.gateway.closed(self)
-        self.state = CLOSED
 
-    def data_received(self, data):
-        self.heard = time.monotonic()
-        budget = self.link.budget if self.link else self._budget
-        if not budget.take(len(data)):
-            _logger.warning("%s: sends without end, dropped", self)
-            self.close("it sends more than a meter line can carry")
-        elif self.state == ONLINE:
+    def received(self, data):
+        if self.state == ONLINE:
             self.link.received(data)
         elif self.state == NEW:
             self._registering(data)
-
-    def send(self, data):
-        self.transport.write(data)
-
-    def close(self, why):
-        """Drop the connection; what is unsent is thrown away."""
-        if self.state != CLOSED:
-            _logger.info("%s: closing (%s)", self, why)
-            self.transport.abort()
 
     # === REGISTRATION === #
 
@@ -105,19 +59,6 @@ class DtuSession(asyncio.Protocol):
         if self._timer:
             self._timer.cancel()
             self._timer = None
-
-    def __str__(self):
-        return f"dtu {self.terminal or '?'} from {self.peer}"
-
-
-def keep_alive(sock):
-    """Let the system notice peers that vanished without a word."""
-    if sock is None:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEP_ALIVE.items():
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 class Registration:

@@ -6,20 +6,14 @@ import signal
 import time
 from pathlib import Path
 
+from .concentrator import ConcentratorSession
 from .config import ConfigError
 from .control import ControlPort
-from .dtu import (
-    NEW,
-    ONLINE,
-    QUARANTINED,
-    DtuSession,
-    Registration,
-    clean,
-    heartbeat_bytes,
-)
+from .dtu import DtuSession, Registration, clean, heartbeat_bytes
 from .link import Link
 from .odoo import OdooSide
 from .outgoing import Diallers
+from .session import NEW, ONLINE, QUARANTINED
 from .spool import Spool
 from .watch import Watch
 
@@ -48,6 +42,7 @@ class Gateway:
         self.diallers = Diallers(self)
         self.watch = Watch()
         self._server = None
+        self._concentrators = None
         self._sweeper = None
         self._tasks = set()
 
@@ -62,11 +57,18 @@ class Gateway:
         self._server = await loop.create_server(
             lambda: DtuSession(self), self.config.dtu_host, self.config.dtu_port
         )
+        self._concentrators = await loop.create_server(
+            lambda: ConcentratorSession(self),
+            self.config.concentrator_host,
+            self.config.concentrator_port,
+        )
         await self.control.start()
         self._sweeper = asyncio.create_task(self._sweep())
         _logger.info(
-            "head-end %s: DTUs on %s:%s, control on %s:%s",
+            "head-end %s: concentrators on %s:%s, DTUs on %s:%s, control on %s:%s",
             self.config.name,
+            self.config.concentrator_host,
+            self.concentrator_port,
             self.config.dtu_host,
             self.dtu_port,
             self.config.control_host,
@@ -77,6 +79,10 @@ class Gateway:
     def dtu_port(self):
         return self._server.sockets[0].getsockname()[1]
 
+    @property
+    def concentrator_port(self):
+        return self._concentrators.sockets[0].getsockname()[1]
+
     async def stop(self):
         """Close everything in order; the spool is on disk when this returns."""
         _logger.info("head-end %s: stopping", self.config.name)
@@ -85,16 +91,17 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server:
-            self._server.close()
+        servers = [one for one in (self._server, self._concentrators) if one]
+        for server in servers:
+            server.close()
         await self.control.stop()
         await self.diallers.stop()
         for link in self.links.values():
             link.stop()
         for session in list(self.sessions):
             session.close("the head-end stops")
-        if self._server:
-            await self._server.wait_closed()
+        for server in servers:
+            await server.wait_closed()
         while self.sessions:
             await asyncio.sleep(0)
         self.spool.commit()
@@ -104,13 +111,15 @@ class Gateway:
     async def _sweep(self):
         """Drop sessions that have been silent for too long."""
         config = self.config
-        limits = {NEW: config.registration_timeout}
-        pause = min(SWEEP_INTERVAL, config.idle_timeout / 4)
+        shortest = min(config.idle_timeout, config.concentrator_idle_timeout)
+        pause = min(SWEEP_INTERVAL, shortest / 4)
         while True:
             await asyncio.sleep(pause)
             now = time.monotonic()
             for session in list(self.sessions):
-                limit = limits.get(session.state, config.idle_timeout)
+                limit = session.idle_timeout
+                if session.state == NEW:
+                    limit = config.registration_timeout
                 if now - session.heard > limit:
                     session.close(f"silent for {now - session.heard:.0f} s")
 
@@ -138,24 +147,21 @@ class Gateway:
             self._remove(link)
         for session in list(self.sessions):
             if session.state == QUARANTINED and session.known_form:
-                link = self._link_of(session.terminal)
-                self._admit(session, link) if link else self._announce(session)
+                link = self.links.get(session.key)
+                self._let_in(session, link) if link else self._announce(session)
 
     def _remove(self, link):
         link.stop()
         if link.session:
             link.session.close("its link was removed in Odoo")
 
-    def _link_of(self, terminal):
-        return self.links.get(f"dtu:{terminal}")
-
     def state(self, key):
         """Rows of ``/v1/links``: links with a session, and quarantined sessions."""
         rows = [link.as_dict("online") for link in self.links.values() if link.session]
         rows += [
             {
-                "link": f"dtu:{session.terminal}",
-                "kind": "dtu",
+                "link": session.key,
+                "kind": session.kind,
                 "terminal": session.terminal,
                 "peer": session.peer,
                 "since": session.since,
@@ -211,34 +217,41 @@ class Gateway:
         if link and link.detach(session):
             _logger.info("%s: link down", session)
             self.spool.put("link_down", link.key, link.terminal, session.peer)
-        elif session.announced and not link and not self._held(session.terminal):
-            key = f"dtu:{session.terminal}"
-            self.spool.put("link_down", key, session.terminal, session.peer)
+        elif session.announced and not link and not self._held(session.key):
+            self.spool.put("link_down", session.key, session.terminal, session.peer)
 
-    def _held(self, terminal):
+    def _held(self, key):
         """Whether another session of this unknown terminal is there."""
-        return any(
-            one.state == QUARANTINED and one.terminal == terminal
-            for one in self.sessions
-        )
+        return any(one.state == QUARANTINED and one.key == key for one in self.sessions)
 
     def certain(self, hello):
         return self.registration.certain(hello)
 
     def registered(self, session, hello):
-        """A session has said who it is; a stranger makes us ask Odoo once."""
+        """A DTU has sent its registration packet."""
         terminal = self.registration.terminal(hello)
-        session.terminal = terminal or printable(hello)
-        session.known_form = bool(terminal)
-        link = self._link_of(terminal) if terminal else None
+        if terminal:
+            self.named(session, terminal)
+            return
+        session.terminal = printable(hello)
+        session.state = QUARANTINED
+        _logger.warning("%s: no registration packet, quarantined", session)
+        self._hold(session)
+
+    def named(self, session, terminal):
+        """A session has said who it is; a stranger makes us ask Odoo once."""
+        session.terminal = terminal
+        session.known_form = True
+        link = self.links.get(session.key)
         if link:
-            self._admit(session, link)
+            self._let_in(session, link)
             return
         session.state = QUARANTINED
-        if terminal:
-            self._spawn(self._ask_for(session))
-        else:
-            _logger.warning("%s: no registration packet, quarantined", session)
+        self._spawn(self._ask_for(session))
+        self._hold(session)
+
+    def _hold(self, session):
+        """Keep a session apart, unless there are too many of them."""
         held = sum(1 for one in self.sessions if one.state == QUARANTINED)
         if held > self.config.max_quarantined:
             session.close("too many unknown terminals")
@@ -256,8 +269,13 @@ class Gateway:
             return
         session.announced = True
         _logger.warning("%s: unknown terminal, quarantined", session)
-        key = f"dtu:{session.terminal}"
-        self.spool.put("unknown_terminal", key, session.terminal, session.peer)
+        self.spool.put("unknown_terminal", session.key, session.terminal, session.peer)
+
+    def _let_in(self, session, link):
+        """A session that dialled in belongs to a known link."""
+        old = link.session
+        self._admit(session, link)
+        session.admitted(old)
 
     def _admit(self, session, link):
         """Bind a session to its link; a newer log-in replaces an older one."""

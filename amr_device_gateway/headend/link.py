@@ -14,6 +14,8 @@ _logger = logging.getLogger(__name__)
 
 REMEMBERED = 32
 NOISE = 256
+#: Frames of one reply; a hundred meters' freezes come in about ten.
+MAX_PARTS = 64
 
 
 class Request:
@@ -104,9 +106,18 @@ class Link:
             self._exchange.lost()
         return True
 
+    def touch(self):
+        """The device is there, whatever it said."""
+        self.last_seen = time.time()
+
+    def heard_unasked(self, name, frame):
+        """A report that the device's own protocol has taken in already."""
+        self.touch()
+        self.on_uplink(self, name, frame)
+
     def received(self, data):
         """Bytes from the device side."""
-        self.last_seen = time.time()
+        self.touch()
         if self.heartbeat and data == self.heartbeat:
             return
         if self._exchange:
@@ -143,7 +154,7 @@ class Link:
         protocol = registry.get(name)
         if self.watch:
             self.watch.frame(self.key, "in", protocol, frame)
-        if protocol.decode(frame).address is None:
+        if protocol.decode(frame).address is None or not protocol.is_report(frame):
             return
         for known, request in self._recent:
             if known == name and (protocol.matches(request, frame) or frame in request):
@@ -279,7 +290,12 @@ class Link:
 
 
 class Exchange:
-    """The request that is on the line now, and the search for its reply."""
+    """The request that is on the line now, and the search for its reply.
+
+    A reply of several frames that the device sends by itself is handed over as one:
+    its frames, one behind the other. When the rest does not come, what came is handed
+    over; the last frame tells that it is not the end.
+    """
 
     def __init__(self, protocol, request, byte_gap):
         self.protocol = protocol
@@ -291,6 +307,9 @@ class Exchange:
         self._gap = None
         #: The last bytes that came in, for people who wonder why there is no reply.
         self.noise = b""
+        self._parts = []
+        self._patience = None
+        self._timeout = 0.0
 
     def feed(self, data):
         """Take in bytes; returns the frames that do not answer the request."""
@@ -305,28 +324,50 @@ class Exchange:
     def _take(self, frames):
         others = []
         for frame in frames:
-            if self._future.done() or not self.protocol.matches(self._request, frame):
+            if self._future.done() or not self._belongs(frame):
                 others.append(frame)
             else:
-                self._future.set_result(frame)
+                self._keep(frame)
         return others
+
+    def _belongs(self, frame):
+        if self._parts:
+            return self.protocol.continues(self._parts[-1], frame)
+        return self.protocol.matches(self._request, frame)
+
+    def _keep(self, frame):
+        """Take a frame of the reply; while more are to come, wait for each anew."""
+        self._parts.append(frame)
+        if self.protocol.goes_on(frame) and len(self._parts) < MAX_PARTS:
+            self._wait_on()
+        else:
+            self._future.set_result(b"".join(self._parts))
+
+    def _wait_on(self):
+        if self._patience:
+            self._patience.cancel()
+        self._patience = self._loop.call_later(self._timeout, self.lost)
 
     def _silence(self):
         """The line is quiet but a frame seems unfinished: look behind it."""
         self._take(self._framer.flush())
 
     def lost(self):
-        """The session broke: there will be no reply."""
+        """Nothing more will come: the session broke, or the time is up."""
         if not self._future.done():
-            self._future.set_result(None)
+            self._future.set_result(b"".join(self._parts) or None)
 
     async def wait(self, timeout):
-        """The reply, or None."""
+        """The reply, or None.
+
+        :param timeout: seconds for the first frame, and again for each further one
+        """
+        self._timeout = timeout
+        self._wait_on()
         try:
-            return await asyncio.wait_for(self._future, timeout)
-        except asyncio.TimeoutError:
-            return None
+            return await self._future
         finally:
+            self._patience.cancel()
             if self._gap:
                 self._gap.cancel()
 

@@ -20,6 +20,8 @@ def run_headend(parser, args):
     parser.add_argument("--name", help="how this head-end calls itself to Odoo")
     parser.add_argument("--dtu-host", help="address to listen on for DTUs")
     parser.add_argument("--dtu-port", type=int, help="default 30116")
+    parser.add_argument("--concentrator-host", help="the same for concentrators")
+    parser.add_argument("--concentrator-port", type=int, help="default 6012")
     parser.add_argument("--control-host", help="default 127.0.0.1")
     parser.add_argument("--control-port", type=int, help="default 7610")
     parser.add_argument("--odoo-url", help="base address of Odoo")
@@ -43,6 +45,9 @@ def run_simulator(parser, args):
     parser.add_argument("-c", "--config", required=True, help="JSON file")
     parser.add_argument("--state", help="file that keeps what the meters remember")
     parser.add_argument("--headend", help="HOST:PORT of the DTU listener")
+    parser.add_argument(
+        "--concentrator-headend", help="HOST:PORT of the concentrator listener"
+    )
     parser.add_argument("--control-port", type=int, help="default 7611")
     options = vars(_parse(parser, args))
     runlog.start(settings.Config(), options.pop("log_level"))

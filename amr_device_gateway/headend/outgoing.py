@@ -13,7 +13,7 @@ from typing import NamedTuple
 import serial
 import serial_asyncio_fast
 
-from .dtu import CLOSED, NEW, keep_alive
+from .session import CLOSED, NEW, keep_alive
 
 _logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from ..headend.protocols import registry
 _logger = logging.getLogger(__name__)
 
 KEEP_DAYS = 30
-TYPES = ("link_up", "link_down", "unknown_terminal", "uplink")
+TYPES = ("link_up", "link_down", "link_replaced", "unknown_terminal", "uplink")
 REQUIRED = {"id", "at", "type", "link"}
-OPTIONAL = {"terminal", "peer", "protocol", "frame"}
+OPTIONAL = {"terminal", "peer", "protocol", "frame", "old"}
 # Faults that are a sound frame's own words: it has no value, or refuses to tell it.
 DEVICE_SAYS = ("no_data", "meter")
 
@@ -39,6 +39,7 @@ class AmrHeadendEvent(models.Model):
         [
             ("link_up", "Link up"),
             ("link_down", "Link down"),
+            ("link_replaced", "Log-in twice"),
             ("unknown_terminal", "Unknown terminal"),
             ("uplink", "Uplink"),
         ],
@@ -208,6 +209,10 @@ class AmrHeadendEvent(models.Model):
 
     def _process_link_down(self):
         self.link_id._set_presence(False, self._get_at())
+
+    def _process_link_replaced(self):
+        """A second log-in ended an open session: kept to be looked at. Either the
+        older line broke unnoticed, or two devices have the same number."""
 
     def _process_unknown_terminal(self):
         """Show a terminal that nobody has entered, so that it can be adopted."""

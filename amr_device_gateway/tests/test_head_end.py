@@ -46,6 +46,8 @@ class RealHeadEnd(threading.Thread):
                 state_dir=str(self.folder),
                 dtu_host="127.0.0.1",
                 dtu_port=0,
+                concentrator_host="127.0.0.1",
+                concentrator_port=0,
                 control_port=0,
                 reply_timeout=0.5,
             )

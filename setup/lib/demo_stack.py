@@ -22,6 +22,7 @@ from runtime import (
 )
 
 DTU_PORT = 30116
+CONCENTRATOR_PORT = 6012
 SIMULATOR_PORT = 7611
 HOST = "127.0.0.1"
 START_TIMEOUT = 120
@@ -80,6 +81,7 @@ class Stack:
             ("control", HEADEND_PORT),
             ("simulator", SIMULATOR_PORT),
             ("dtu", DTU_PORT),
+            ("concentrator", CONCENTRATOR_PORT),
         ):
             port = free_port(first if self.default_ports else None)
             while port in ports.values():
@@ -142,6 +144,8 @@ class Stack:
             odoo_command(
                 *("amr_headend", "-c", self.conf, "--name", "demo"),
                 *("--dtu-host", HOST, "--dtu-port", self.ports["dtu"]),
+                *("--concentrator-host", HOST),
+                *("--concentrator-port", self.ports["concentrator"]),
                 *("--state-dir", self.headend_folder),
             ),
             lambda: answer(f"{self.headend_url}/healthz"),
@@ -152,6 +156,8 @@ class Stack:
                 *("amr_simulator", "-c", self.meters_file),
                 *("--state", self.meters_state),
                 *("--headend", f"{HOST}:{self.ports['dtu']}"),
+                "--concentrator-headend",
+                f"{HOST}:{self.ports['concentrator']}",
                 *("--control-port", self.ports["simulator"]),
             ),
             lambda: answer(f"{self.simulator_url}/healthz"),

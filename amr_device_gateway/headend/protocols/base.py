@@ -235,6 +235,8 @@ class Protocol:
     name = ""
     #: Whether a frame can be told from noise when nobody was asked.
     recognisable = True
+    #: Bytes of a request; anything longer is a mistake of the one who asks.
+    longest_request = 512
 
     def Framer(self):
         """A new framer for one byte stream."""
@@ -259,6 +261,18 @@ class Protocol:
         """Frames of ``request``, to be sent in one go, each after the answer to the one
         before; the answer to the last one is the reply."""
         return [request]
+
+    def goes_on(self, frame):
+        """Whether the device sends more frames of this reply by itself."""
+        return False
+
+    def continues(self, before, after):
+        """Whether the frame ``after`` goes on where ``before`` stopped."""
+        return False
+
+    def is_report(self, frame):
+        """Whether a device may send ``frame`` without being asked."""
+        return True
 
     def redact(self, frame):
         """Hex of ``frame`` with passwords and authentication codes starred out."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from . import gdw376_frame as frames
 from . import gdw376_items as items
 from .base import Decoded, EncodeError, Fault, Protocol
-from .gdw376_archive import pack
+from .gdw376_archive import Archive, pack
 from .gdw376_formats import pack_clock, pack_day, pack_month
 from .gdw376_reply import Reader, forwarded, redact_inner
 from .gdw376_request import (
@@ -43,6 +43,8 @@ class Gdw376(Protocol):
 
     name = "gdw376"
     framing_rank = 5
+    #: The freezes of a hundred metering points are asked for with seven bytes each.
+    longest_request = 2100
 
     def Framer(self):
         return frames.Gdw376Framer(self.protocol_id)
@@ -117,6 +119,24 @@ class Gdw376(Protocol):
                 terminal, items.CONTROL, units, sequence, code=code, control=WRITE
             )
         ]
+
+    def start_reading(self, terminal, port=31, again=False, *, code=None, sequence=0):
+        """Let the terminal go on reading the meters of a port (AFN 05H F50).
+
+        :param again: read all of them anew, what it holds is too old (F51)
+        """
+        if not 1 <= port <= 31:
+            raise EncodeError(f"A terminal has no port {port} (1 to 31).")
+        fn = items.READ_AGAIN if again else items.RESUME_READING
+        units = units_of([0], fn, bytes([port]))
+        return self._request(
+            terminal, items.CONTROL, units, sequence, code=code_of(code), control=WRITE
+        )
+
+    def read_collecting(self, terminal, sequence=0):
+        """How far the terminal has read its meters (AFN 0CH F11)."""
+        units = units_of([0], items.COLLECTING)
+        return self._request(terminal, items.CURRENT, units, sequence)
 
     def write_archives(self, terminal, rows, *, code=None, sequence=0):
         """Write :class:`.gdw376_archive.Archive` rows into the terminal's list."""
@@ -213,8 +233,17 @@ class Gdw376(Protocol):
         values = [value for part in decodeds for value in part.values]
         return replace(first, error=error, values=values, more=last.more)
 
+    def goes_on(self, frame):
+        parsed = frames.parse(bytes(frame), self.protocol_id)
+        return not isinstance(parsed, Fault) and not parsed.seq & frames.LAST
+
+    def is_report(self, frame):
+        parsed = frames.parse(bytes(frame), self.protocol_id)
+        if isinstance(parsed, Fault) or not parsed.is_up:
+            return False
+        return bool(parsed.control & frames.PRIMARY)
+
     def continues(self, before, after):
-        """Whether the frame ``after`` goes on where ``before`` stopped."""
         one = frames.parse(bytes(before), self.protocol_id)
         two = frames.parse(bytes(after), self.protocol_id)
         if isinstance(one, Fault) or isinstance(two, Fault):
@@ -286,6 +315,41 @@ class Gdw376(Protocol):
             if point not in faulty and point[1:].isdigit() and item.value is not None:
                 found.setdefault(int(point[1:]), {})[register] = item.value
         return found
+
+    def archives_from(self, decoded):
+        """:class:`.gdw376_archive.Archive` rows of a decoded answer to F10.
+
+        A row without a metering point is none: the terminal has deleted it.
+        """
+        rows = {}
+        for item in decoded.values:
+            word, _dot, rest = item.name.partition(".")
+            number, _dot, name = rest.partition(".")
+            if word == "archive" and name:
+                rows.setdefault(int(number), {})[name] = item.value
+        return [
+            Archive(
+                number,
+                int(row["point"]),
+                row["address"],
+                row["protocol"],
+                int(row["port"]),
+                int(row["baud"]),
+                rates=int(row["rates"]),
+                collector=row["collector"],
+            )
+            for number, row in sorted(rows.items())
+            if row["point"]
+        ]
+
+    def read_times_from(self, decoded):
+        """``{point: local time}`` at which the terminal read the meters."""
+        times = {}
+        for item in decoded.values:
+            point, _dot, name = item.name.partition(".")
+            if name == "read_at" and item.value and point[1:].isdigit():
+                times[int(point[1:])] = datetime.fromisoformat(item.value)
+        return times
 
     def is_frozen(self, decoded):
         return (decoded.data_id or "").startswith("0D")

@@ -1,8 +1,8 @@
 """Event records (AFN 0EH) of Q/GDW 376.1: ERC 1 to 41.
 
-Source: Q/GDW 376.1-2009, 5.14 (records) and annex B (codes). Layouts that two open
-decoders agree on are read; of others, and of records of another length, the time and
-the bytes are kept. Every record begins with its time (A.15).
+Source: Q/GDW 376.1-2009, 5.14 (records) and annex B (codes). Their
+layouts rest on one open decoder; of unknown ones, and of records of another length,
+the time and the bytes are kept. Every record begins with its time (A.15).
 """
 
 from typing import NamedTuple

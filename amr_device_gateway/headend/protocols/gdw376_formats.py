@@ -148,6 +148,11 @@ def pack_clock(moment):
     return raw[:4] + bytes([raw[4] | moment.isoweekday() << 5]) + raw[5:]
 
 
+def pack_moment(moment):
+    """A.15 of a local time."""
+    return bcd.pack_digits(f"{moment:%y%m%d%H%M}", 5)
+
+
 def pack_day(day):
     """A.20."""
     return bcd.pack_digits(f"{day:%y%m%d}", 3)

@@ -1,8 +1,9 @@
 """What the bytes of a data unit mean, by AFN and Fn (upstream).
 
-Source: Q/GDW 376.1-2009, 5.12 (AFN 0CH), 5.13 (AFN 0DH), 5.5 and 5.10 (parameters);
-layouts were compared with two independent open decoders. Only what those agree on is
-here; any other Fn keeps its bytes.
+Source: Q/GDW 376.1-2009, 5.12 (AFN 0CH), 5.13 (AFN 0DH), 5.5 and 5.10 (parameters).
+The layouts of the items of AFN 0CH, 0DH and 0EH rest on one open decoder: prove them
+with the frames of the concentrators at hand before they are billed from. Any other Fn
+keeps its bytes.
 """
 
 from datetime import date, datetime, timedelta
@@ -16,7 +17,9 @@ READ_SET, CURRENT, HISTORY, EVENTS, FORWARD = 0x0A, 0x0C, 0x0D, 0x0E, 0x10
 AUTHENTICATED = (RESET, SET, CONTROL, 0x06, 0x0F, FORWARD)
 
 LOGIN, LOGOUT, HEARTBEAT = 1, 2, 3
-ARCHIVES, SET_CLOCK, CLOCK = 10, 31, 2
+ARCHIVES, SET_CLOCK, CLOCK, COLLECTING = 10, 31, 2, 11
+#: AFN 05H: go on with reading, and read all again, on one port (5.6).
+RESUME_READING, READ_AGAIN = 50, 51
 ALL_ACCEPTED, ALL_DENIED, ONE_BY_ONE = 1, 2, 3
 NOW_FORWARD_ACTIVE = 129
 DAY_FORWARD_ACTIVE, MONTH_FORWARD_ACTIVE = 161, 177
@@ -163,4 +166,24 @@ def freeze_moment(name, text):
     return None
 
 
-SPECIAL = {(EVENTS, 1): read_events, (EVENTS, 2): read_events}
+def read_collecting(reader, prefix, data):
+    """0CH F11: how far the terminal has read its meters, for each of its ports."""
+    size = 1 + 2 + 1 + 2 + 1 + 6 + 6
+    blocks, data = data[:1], data[1:]
+    for _block in range(blocks[0] if blocks else 0):
+        if len(data) < size:
+            reader.fail("length", "A data unit is cut short.", stop=True)
+        name, data, block = f"{prefix}port.{data[0]}.", data[size:], data[1:size]
+        reader.add(f"{name}meters", int.from_bytes(block[:2], "little"))
+        reader.add(f"{name}state", block[2:3].hex().upper())
+        reader.add(f"{name}read", int.from_bytes(block[3:5], "little"))
+        reader.value(f"{name}begun_at", "A1", "", block[6:12])
+        reader.value(f"{name}ended_at", "A1", "", block[12:18])
+    return data
+
+
+SPECIAL = {
+    (CURRENT, COLLECTING): read_collecting,
+    (EVENTS, 1): read_events,
+    (EVENTS, 2): read_events,
+}

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ..protocols.authenticator import KEY_VARIABLE, SimulatorAuthenticator
 from ..protocols.base import ProtocolError
+from .concentrator import Concentrator
 from .dtu import Dtu
 from .electricity import ElectricityMeter
 from .mbus import MbusMeter
@@ -45,6 +46,7 @@ def load(path, environ=None):
         raise SimulatorError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict) or not isinstance(config.get("dtus"), list):
         raise SimulatorError(f"{path} must be a JSON object with a list “dtus”.")
+    config.setdefault("concentrators", [])
     config.setdefault("state", str(path.with_suffix(".state.json")))
     config.setdefault("credit_key", environ.get(KEY_VARIABLE, ""))
     return config
@@ -61,6 +63,7 @@ class Simulator:
         self.clock = clock
         self.meters = {}
         self.dtus = {}
+        self.concentrators = {}
         self._state_file = Path(config["state"]) if config.get("state") else None
         self._runner = None
         self._saver = None
@@ -82,6 +85,18 @@ class Simulator:
                 self.meters[_short(meter.address)] = meter
             dtu = Dtu(row, meters, host or "127.0.0.1", int(port), self.save)
             self.dtus[dtu.terminal] = dtu
+        host, _colon, port = self.config.get(
+            "concentrator_headend", f"{host}:6012"
+        ).rpartition(":")
+        for row in self.config.get("concentrators", []):
+            meters = [
+                self._meter(one, saved, zone, authenticator)
+                for one in row.get("meters", [])
+            ]
+            self.meters.update({_short(meter.address): meter for meter in meters})
+            where = (host or "127.0.0.1", int(port), self.save)
+            one = Concentrator(row, meters, *where, self.clock, zone)
+            self.concentrators[one.terminal] = one
 
     def _meter(self, row, saved, zone, authenticator):
         kind = KINDS.get(row.get("protocol", "dlt645-2007"))
@@ -103,11 +118,13 @@ class Simulator:
         app.router.add_post("/meters/{address}", self._post_meter)
         app.router.add_get("/dtus/{terminal}", self._get_dtu)
         app.router.add_post("/dtus/{terminal}", self._post_dtu)
+        app.router.add_get("/concentrators/{terminal}", self._get_dtu)
+        app.router.add_post("/concentrators/{terminal}", self._post_dtu)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         port = self.config.get("control_port", 7611)
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        for dtu in self.dtus.values():
+        for dtu in (*self.dtus.values(), *self.concentrators.values()):
             dtu.start()
         self._saver = asyncio.create_task(self._save_now_and_then())
         _logger.info(
@@ -123,7 +140,8 @@ class Simulator:
 
     async def stop(self):
         self._saver.cancel()
-        await asyncio.gather(*(dtu.stop() for dtu in self.dtus.values()))
+        dtus = (*self.dtus.values(), *self.concentrators.values())
+        await asyncio.gather(*(dtu.stop() for dtu in dtus))
         await self._runner.cleanup()
         self.save()
 
@@ -189,9 +207,10 @@ class Simulator:
         return await self._get_meter(request)
 
     def _find_dtu(self, request):
-        dtu = self.dtus.get(request.match_info["terminal"])
+        known = {**self.dtus, **self.concentrators}
+        dtu = known.get(request.match_info["terminal"])
         if dtu is None:
-            raise web.HTTPNotFound(text="There is no such DTU.")
+            raise web.HTTPNotFound(text="There is no such DTU or concentrator.")
         return dtu
 
     async def _get_dtu(self, request):
@@ -215,6 +234,8 @@ class Simulator:
                 dtu.disconnect()
             if changes.get("uplink"):
                 dtu.uplink(bytes.fromhex(changes["uplink"]))
+            if isinstance(dtu, Concentrator):
+                dtu.adjust(changes)
         except (ValueError, TypeError, AttributeError) as error:
             raise web.HTTPBadRequest(text=str(error)) from error
         return await self._get_dtu(request)

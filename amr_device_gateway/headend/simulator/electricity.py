@@ -84,7 +84,7 @@ class ElectricityMeter(Meter):
         return simple[di]() if di in simple else None
 
     def _energy(self, total, rate):
-        values = [total, *_spread(total)]
+        values = [total, *spread(total)]
         if rate == 0xFF:
             return b"".join(bcd.pack_number(value, 4, 2) for value in values)
         return bcd.pack_number(values[rate], 4, 2) if rate < len(values) else None
@@ -176,7 +176,7 @@ class ElectricityMeter(Meter):
         return self.authenticator(self.address, data)
 
 
-def _spread(total):
+def spread(total):
     """``total`` over the four rates: none of them ever goes back, their sum is it."""
     tens, rest = divmod(int(total / CENT), sum(SHARES))
     parts = []

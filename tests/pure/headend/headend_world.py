@@ -51,6 +51,12 @@ class FakeOdoo:
             {"link": f"dtu:{one}", "kind": "dtu", "terminal": one} for one in terminals
         ]
 
+    def allow_concentrators(self, *terminals):
+        self.links += [
+            {"link": f"concentrator:{one}", "kind": "concentrator", "terminal": one}
+            for one in terminals
+        ]
+
     async def _config(self, request):
         self._check(request)
         self.config_calls += 1
@@ -112,6 +118,8 @@ class World:
             "state_dir": str(self.folder),
             "dtu_host": "127.0.0.1",
             "dtu_port": 0,
+            "concentrator_host": "127.0.0.1",
+            "concentrator_port": 0,
             "control_port": 0,
             "reply_timeout": 2.0,
             "registration_gap": 0.05,
@@ -131,6 +139,7 @@ class World:
         simulator = Simulator(
             {
                 "headend": f"127.0.0.1:{gateway.dtu_port}",
+                "concentrator_headend": f"127.0.0.1:{gateway.concentrator_port}",
                 "control_port": 0,
                 "credit_key": CREDIT_KEY,
                 "dtus": list(dtus),
@@ -147,9 +156,10 @@ class World:
         self.clients.append(client)
         return await client.__aenter__()
 
-    async def dial(self, gateway, packet=b"", protocol=None):
-        """A bare TCP connection to the DTU port."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.dtu_port)
+    async def dial(self, gateway, packet=b"", protocol=None, port=None):
+        """A bare TCP connection to the DTU port, or another one."""
+        port = port or gateway.dtu_port
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         self.closers.append(writer)
         if packet:
             writer.write(packet)

@@ -33,6 +33,7 @@ class Process:
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", PROGRAM, addon),
             *("--dtu-host", "127.0.0.1", "--dtu-port", "0", "--control-port", "0"),
+            *("--concentrator-host", "127.0.0.1", "--concentrator-port", "0"),
             *("--odoo-url", self.place.odoo.url, "--state-dir", self.place.folder),
             env={"AMR_HEADEND_TOKEN": TOKEN, "AMR_REFRESH_PAUSE": "0"},
             stderr=asyncio.subprocess.PIPE,
