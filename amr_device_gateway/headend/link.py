@@ -113,6 +113,8 @@ class Link:
     def heard_unasked(self, name, frame):
         """A report that the device's own protocol has taken in already."""
         self.touch()
+        if self.watch:
+            self.watch.frame(self.key, "in", registry.get(name), frame)
         self.on_uplink(self, name, frame)
 
     def received(self, data):
