@@ -10,6 +10,7 @@
     "external_dependencies": {
         "python": [
             "aiohttp",
+            "aiomqtt",
             "pyMeterBus",
             "pymodbus",
             "pyserial",
@@ -28,6 +29,7 @@
         "views/amr_command_views.xml",
         "views/amr_headend_event_views.xml",
         "views/amr_meter_views.xml",
+        "views/amr_meter_radio_views.xml",
         "views/amr_read_task_views.xml",
     ],
     "assets": {

@@ -33,6 +33,9 @@ class Config:
     :param log_file: where the run log goes beside standard error; empty = nowhere
     :param log_size: megabytes after which the log turns over
     :param log_keep: how many full log files are kept
+    :param uplink_token: what platforms prove themselves by; empty = no HTTP uplinks
+    :param mqtt_url: ``mqtt://HOST:1883`` or ``mqtts://…``; empty = no MQTT
+    :param mqtt_profile: file of ``uplinks/profiles`` that says what messages look like
     """
 
     name: str = ""
@@ -45,6 +48,14 @@ class Config:
     concentrator_port: int = 6012
     control_host: str = "127.0.0.1"
     control_port: int = 7610
+    uplink_host: str = "0.0.0.0"
+    uplink_port: int = 30118
+    uplink_token: str = ""
+    mqtt_url: str = ""
+    mqtt_user: str = ""
+    mqtt_password: str = ""
+    mqtt_topic: str = "application/+/device/+/event/up"
+    mqtt_profile: str = "chirpstack"
     registration_pattern: str = r"[0-9A-Za-z_.:-]{1,40}"
     registration_timeout: float = 30.0
     registration_gap: float = 0.2

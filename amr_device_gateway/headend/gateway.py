@@ -16,6 +16,7 @@ from .outgoing import Diallers
 from .session import NEW, ONLINE, QUARANTINED
 from .spool import Spool
 from .watch import Watch
+from .uplinks.doors import UplinkDoors
 
 _logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Gateway:
         self.control = ControlPort(self)
         self.diallers = Diallers(self)
         self.watch = Watch()
+        self.uplinks = UplinkDoors(config, self.spool)
         self._server = None
         self._concentrators = None
         self._sweeper = None
@@ -63,6 +65,7 @@ class Gateway:
             self.config.concentrator_port,
         )
         await self.control.start()
+        await self.uplinks.start()
         self._sweeper = asyncio.create_task(self._sweep())
         _logger.info(
             "head-end %s: concentrators on %s:%s, DTUs on %s:%s, control on %s:%s",
@@ -94,6 +97,9 @@ class Gateway:
         servers = [one for one in (self._server, self._concentrators) if one]
         for server in servers:
             server.close()
+        if self._server:
+            self._server.close()
+        await self.uplinks.stop()
         await self.control.stop()
         await self.diallers.stop()
         for link in self.links.values():

@@ -64,12 +64,17 @@ class Spool:
         self._db = _open(path)
         self._waiting = []
         self._untrimmed = 0
+        self._savers = []
         self.changed = asyncio.Event()
         if self.count():
             self.changed.set()
 
     def put(self, kind, link, terminal, peer="", **more):
-        """Queue one event and return its id."""
+        """Queue one event and return its id.
+
+        An event that comes with an ``id`` of its own and is waiting already is queued
+        once.
+        """
         event = {
             "id": str(uuid.uuid4()),
             "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
@@ -99,12 +104,23 @@ class Spool:
             asyncio.get_running_loop().call_later(RETRY_PAUSE, self.commit)
             return
         self.changed.set()
+        savers, self._savers = self._savers, []
+        for future in savers:
+            if not future.done():
+                future.set_result(None)
+
+    async def saved(self):
+        """Wait until everything put so far is on disk."""
+        if self._waiting:
+            future = asyncio.get_running_loop().create_future()
+            self._savers.append(future)
+            await future
 
     def _write(self, events):
         rows = [(event["id"], event["type"], json.dumps(event)) for event in events]
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(
-            "INSERT INTO event (id, type, body) VALUES (?, ?, ?)", rows
+            "INSERT OR IGNORE INTO event (id, type, body) VALUES (?, ?, ?)", rows
         )
         for event in events:
             self._remember(event)

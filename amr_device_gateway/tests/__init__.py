@@ -9,3 +9,4 @@ from . import test_link
 from . import test_meter
 from . import test_read_task
 from . import test_settings
+from . import test_uplink

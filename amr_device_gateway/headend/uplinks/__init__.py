@@ -1,0 +1,1 @@
+"""What devices say by way of a platform: NB-IoT by HTTP push, LoRaWAN by MQTT."""

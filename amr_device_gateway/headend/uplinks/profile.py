@@ -1,0 +1,230 @@
+"""How a platform wraps what a device sent: one TOML file per platform, no code.
+
+A message is a JSON object. The file says where in it the device, its payload and the
+time are, and how the payload is written. What the payload holds are meter frames of any
+protocol that shows where a frame begins.
+"""
+
+import base64
+import binascii
+import json
+import re
+import uuid
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import tomllib
+
+from ..protocols import registry
+
+FOLDER = Path(__file__).parent / "profiles"
+KINDS = ("nbiot", "lora")
+ENCODINGS = ("hex", "base64")
+#: IMEI (15 digits), devEUI (16 hex digits), or a number of the platform's own.
+DEVICE = re.compile(r"[0-9A-Za-z_.-]{1,64}")
+MAX_PAYLOAD = 4096
+#: Seconds since 1970 have ten digits until 2286; more of them are milliseconds.
+MILLISECONDS_FROM = 10**11
+#: Events of uplinks get ids made of what they say: the same one again is the same.
+NAMESPACE = uuid.UUID("6f0f5b5e-3f6c-4b51-9d1d-6a2f1f4c6a10")
+
+
+class ProfileError(ValueError):
+    """There is no such profile, or its file is wrong; the message is a sentence."""
+
+
+class MessageError(ValueError):
+    """A message is not what its platform should send; the message is a sentence."""
+
+
+class Uplink(NamedTuple):
+    """One meter frame of a device.
+
+    :param link: ``nbiot:IMEI`` or ``lora:devEUI``
+    :param protocol: name, None when the payload holds no frame that is known
+    :param at: ISO time of the platform, None when it tells none
+    """
+
+    id: str
+    link: str
+    terminal: str
+    protocol: str | None
+    frame: bytes
+    at: str | None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where things are in a platform's messages; names in an object joined by dots.
+
+    :param source: where that is written
+    :param kind: ``nbiot`` or ``lora``
+    :param device: number of the device
+    :param payload: what the device sent
+    :param encoding: ``hex`` or ``base64``
+    :param time: ISO time with zone, or seconds or milliseconds since 1970
+    :param number: the message's number
+    :param only: a message counts when these fields have these values
+    """
+
+    name: str
+    source: str
+    kind: str
+    device: str
+    payload: str
+    encoding: str
+    time: str = ""
+    number: str = ""
+    only: dict = field(default_factory=dict)
+
+    def uplinks(self, body):
+        """:class:`Uplink` list of the bytes of a message, or of a JSON list of them.
+
+        :raises MessageError: a sentence
+        """
+        try:
+            messages = json.loads(body)
+        except ValueError:
+            raise MessageError("The message is no JSON.") from None
+        messages = messages if isinstance(messages, list) else [messages]
+        return [one for message in messages for one in self._uplinks(message)]
+
+    def _uplinks(self, message):
+        if not isinstance(message, dict):
+            raise MessageError("The message must be a JSON object or a list of them.")
+        if any(_at(message, path) != value for path, value in self.only.items()):
+            return []
+        device, at = self._device(message), self._time(message)
+        payload = self._payload(message)
+        number = _at(message, self.number) if self.number else None
+        return [
+            Uplink(
+                _identity(self.name, device, at, number, frame, place),
+                f"{self.kind}:{device}",
+                device,
+                protocol,
+                frame,
+                at,
+            )
+            for place, (protocol, frame) in enumerate(split(payload))
+        ]
+
+    def _device(self, message):
+        device = _at(message, self.device)
+        if isinstance(device, int) and not isinstance(device, bool):
+            device = str(device)
+        if not isinstance(device, str) or not DEVICE.fullmatch(device.strip()):
+            raise MessageError(f"The message names no device in “{self.device}”.")
+        return device.strip().lower()
+
+    def _payload(self, message):
+        text = _at(message, self.payload)
+        if not isinstance(text, str) or not text:
+            raise MessageError(f"The message has no payload in “{self.payload}”.")
+        if len(text) > 2 * MAX_PAYLOAD:
+            raise MessageError(f"A payload has at most {MAX_PAYLOAD} bytes.")
+        try:
+            if self.encoding == "hex":
+                return bytes.fromhex(text)
+            return base64.b64decode(text, validate=True)
+        except (ValueError, binascii.Error):
+            raise MessageError(f"The payload is no {self.encoding}.") from None
+
+    def _time(self, message):
+        value = _at(message, self.time) if self.time else None
+        if value is None or value == "":
+            return None
+        try:
+            return _moment(value).isoformat(timespec="milliseconds")
+        except (ValueError, OverflowError, OSError):
+            raise MessageError(
+                f"The time in “{self.time}” is none: write an ISO time with its zone, "
+                "or the milliseconds since 1970."
+            ) from None
+
+
+def split(payload):
+    """(protocol, frame) of each meter frame in a payload.
+
+    A payload without any comes back whole, with None: it is shown, not thrown away.
+    """
+    framer = registry.any_framer()
+    frames = framer.feed(payload) + framer.flush()
+    return [(registry.detect(frame), frame) for frame in frames] or [(None, payload)]
+
+
+def _at(message, path):
+    """What is under ``path`` (names joined by dots), None when there is nothing."""
+    for name in path.split("."):
+        message = message.get(name) if isinstance(message, dict) else None
+    return message
+
+
+def _moment(value):
+    """UTC time of an ISO text or a number since 1970.
+
+    :raises ValueError: neither, or a text without a zone
+    """
+    if isinstance(value, str) and not value.strip().isdigit():
+        moment = datetime.fromisoformat(value.strip())
+        if moment.tzinfo is None:
+            raise ValueError("no zone")
+        return moment.astimezone(timezone.utc)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("no number")
+    number = float(value)
+    if abs(number) >= MILLISECONDS_FROM:
+        number /= 1000
+    return datetime.fromtimestamp(number, timezone.utc)
+
+
+def _identity(profile, device, at, number, frame, place):
+    """An id that the same uplink gets every time.
+
+    Without time and number nobody can tell a repeated message from a meter that still
+    shows the same a day later: then each counts.
+    """
+    if at is None and number is None:
+        return str(uuid.uuid4())
+    text = "\x1f".join(map(str, (profile, device, at, number, frame.hex(), place)))
+    return str(uuid.uuid5(NAMESPACE, text))
+
+
+# === FILES === #
+
+
+@cache
+def names():
+    """Names of the profiles, sorted."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+@cache
+def load(name):
+    """The :class:`Profile` called ``name``.
+
+    :raises ProfileError: no such profile, or a file that is wrong
+    """
+    if name not in names():
+        known = ", ".join(names())
+        raise ProfileError(f"There is no profile “{name}”; known are: {known}.")
+    try:
+        row = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+        return _checked(Profile(name=name, **row))
+    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+        raise ProfileError(f"The profile {name} is wrong: {error}") from error
+
+
+def _checked(profile):
+    for one in fields(profile):
+        wanted = dict if one.name == "only" else str
+        if not isinstance(getattr(profile, one.name), wanted):
+            raise ValueError(f"{one.name} must be a {wanted.__name__}")
+    if profile.kind not in KINDS or profile.encoding not in ENCODINGS:
+        raise ValueError(
+            f"kind is one of {', '.join(KINDS)}, encoding one of {', '.join(ENCODINGS)}"
+        )
+    return profile

@@ -1,0 +1,127 @@
+from odoo import api, models
+
+from ..headend.protocols import registry
+from .amr_headend_event import DEVICE_SAYS, EventError
+
+PLATFORMS = ("nbiot", "lora")
+
+
+class AmrHeadendEventUplink(models.Model):
+    """Uplinks that come by way of a platform: no link, the device's number decides."""
+
+    _inherit = "amr.headend.event"
+
+    def _process_uplink(self):
+        kind, _colon, device = self.link.partition(":")
+        if kind not in PLATFORMS:
+            return super()._process_uplink()
+        return self._process_platform_uplink(device)
+
+    def _process_platform_uplink(self, device):
+        """Take the readings of a frame that a platform handed over.
+
+        A device that nobody entered speaks for no meter of the archive: its reading
+        waits under its own address, and is reported, as the door does it.
+
+        :param str device: IMEI, devEUI or collector number
+        :raises EventError: the frame is not usable, or not of this device's meter
+        """
+        meters = self._get_device_meters(device)
+        protocol, decoded = self._decode_platform_frame(meters)
+        meter = meters.filtered(lambda one: one._has_remote_address(decoded.address))
+        if not meter and self._is_foreign(device, meters, decoded.address):
+            return
+        at = self._get_at().replace(microsecond=0)
+        meter.sudo()._note_uplink(at)
+        rows = self._prepare_push_rows(protocol, decoded, at)
+        whose = {"meter_id": meter.id} if meter else {"address": decoded.address}
+        door = self.env["amr.reading"]
+        if meter:
+            door = door.with_company(meter.company_id)
+        door._ingest([{**row, **whose} for row in rows])
+
+    @api.model
+    def _get_device_meters(self, device):
+        """Return the meters that report by this device.
+
+        :param str device: IMEI, devEUI or number of an NB collector
+        :raises EventError: meters of several companies claim it
+        """
+        meters = self.env["amr.meter"].search(
+            [
+                "|",
+                ("radio_id", "=", device),
+                "&",
+                ("nb_collector", "=", True),
+                ("collector_no", "=ilike", device.replace("_", r"\_")),
+            ]
+        )
+        if len(meters.company_id) > 1:
+            raise EventError(f"The device {device} is entered in several companies.")
+        return meters
+
+    def _decode_platform_frame(self, meters):
+        """Return protocol and decoded form of the frame, as the meter's model reads it.
+
+        :param meters: those it can be of
+        :raises EventError: no frame of a known protocol, or a wrong one
+        """
+        protocol, decoded = self._decode_frame()
+        model = meters.filtered(
+            lambda meter: meter._has_remote_address(decoded.address)
+        ).model_id[:1]
+        if model.protocol == protocol.name:
+            protocol = model._get_protocol()
+            decoded = protocol.decode(bytes.fromhex(self.frame))
+            if decoded.error and decoded.error.code not in DEVICE_SAYS:
+                raise EventError(f"The frame cannot be used: {decoded.error}")
+        elif model and model.protocol in registry.names():
+            raise EventError(
+                f"The frame is {protocol.name}, but the meter's model says "
+                f"{model.protocol}."
+            )
+        return protocol, decoded
+
+    def _is_foreign(self, device, meters, address):
+        """Return whether a frame carries the address of a meter it does not belong to.
+
+        Then it is kept, not used, and an exception asks somebody to look.
+
+        :param meters: meters of the device; none: nobody entered it
+        """
+        claimed = self.env["amr.meter"].search(self._address_domain(address))
+        if not meters and not claimed:
+            return False  # neither is known: the door keeps it
+        reason = self.env._(
+            "Device %(device)s reports for meter %(address)s, but is not entered "
+            "there: enter its number in the meter's form, or find out whose it is.",
+            device=device,
+            address=address or "?",
+        )
+        for meter in claimed or meters[:1]:
+            self.env["amr.exception"]._raise_exception("device", reason, meter=meter)
+        self._reject(reason)
+        return True
+
+    @api.model
+    def _address_domain(self, address):
+        """Domain of the address with any number of leading zeros."""
+        digits = (address or "").lstrip("0")
+        return [("address", "in", [digits.zfill(n) for n in range(1, 15)])]
+
+    @api.model
+    def _prepare_push_rows(self, protocol, decoded, at):
+        """Return rows for the door; none for a heartbeat, a status or a freeze."""
+        indexes = protocol.index_from(decoded)
+        if not indexes or protocol.is_frozen(decoded):
+            return []
+        return [
+            {
+                "register": register,
+                "read_at": at,
+                "kind": "spot",
+                "source": "push",
+                "index": index,
+            }
+            for register, index in indexes.items()
+        ]
