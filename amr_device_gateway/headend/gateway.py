@@ -15,8 +15,8 @@ from .odoo import OdooSide
 from .outgoing import Diallers
 from .session import NEW, ONLINE, QUARANTINED
 from .spool import Spool
-from .watch import Watch
 from .uplinks.doors import UplinkDoors
+from .watch import Watch
 
 _logger = logging.getLogger(__name__)
 

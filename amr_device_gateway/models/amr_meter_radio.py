@@ -9,7 +9,7 @@ IMEI, EUI = re.compile(r"\d{15}"), re.compile(r"[0-9a-f]{16}")
 class AmrMeterRadio(models.Model):
     """How a meter reports by itself, through a platform (DH6200V3 manual 2.2)."""
 
-    _inherit = "amr.meter"
+    _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
     _evidence = frozenset({"uplink_at"})
 
     nb_collector = fields.Boolean(

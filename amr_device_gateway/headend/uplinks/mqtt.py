@@ -125,4 +125,4 @@ class _Inbox(asyncio.Queue):
 
     def put_nowait(self, item):
         self.handler(item)
-        super().put_nowait(item)
+        return super().put_nowait(item)
