@@ -97,8 +97,6 @@ class Gateway:
         servers = [one for one in (self._server, self._concentrators) if one]
         for server in servers:
             server.close()
-        if self._server:
-            self._server.close()
         await self.uplinks.stop()
         await self.control.stop()
         await self.diallers.stop()
