@@ -42,7 +42,7 @@ def run_simulator(parser, args):
 
     :raises SystemExit: the configuration is wrong or the port is taken
     """
-    parser.add_argument("-c", "--config", required=True, help="JSON file")
+    parser.add_argument("-c", "--config", required=True, help="JSON or TOML file")
     parser.add_argument("--state", help="file that keeps what the meters remember")
     parser.add_argument("--headend", help="HOST:PORT of the DTU listener")
     parser.add_argument(

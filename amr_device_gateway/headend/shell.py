@@ -222,7 +222,7 @@ class Output:
         if self.json:
             self.line(as_json({"error": str(error)}))
         else:
-            print(error, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{error}\n")
 
 
 def as_json(answer):

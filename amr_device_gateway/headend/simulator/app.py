@@ -9,13 +9,17 @@ import time
 from datetime import timedelta, timezone
 from pathlib import Path
 
+import tomllib
 from aiohttp import web
 
 from ..protocols.authenticator import KEY_VARIABLE, SimulatorAuthenticator
 from ..protocols.base import ProtocolError
+from . import fleet
 from .concentrator import Concentrator
 from .dtu import Dtu
 from .electricity import ElectricityMeter
+from .faults import FaultError, Faults, Timeline
+from .fleet import FleetError
 from .mbus import MbusMeter
 from .modbus import ModbusMeter
 from .water import cjt188_meter
@@ -37,19 +41,32 @@ class SimulatorError(ValueError):
 
 
 def load(path, environ=None):
-    """Configuration from a JSON file; the state file defaults to its neighbour."""
+    """Configuration from a JSON or TOML file.
+
+    Meters of a JSON file remember; the file of their state defaults to its neighbour.
+    """
     path = Path(path)
     environ = os.environ if environ is None else environ
+    is_toml = path.suffix == ".toml"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        config = _toml(text) if is_toml else json.loads(text)
     except (OSError, ValueError) as error:
         raise SimulatorError(f"{path} cannot be read: {error}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("dtus"), list):
-        raise SimulatorError(f"{path} must be a JSON object with a list “dtus”.")
-    config.setdefault("concentrators", [])
-    config.setdefault("state", str(path.with_suffix(".state.json")))
+    known = isinstance(config, dict) and {"dtus", "fleet"} & config.keys()
+    if not known or not isinstance(config.get("dtus", []), list):
+        raise SimulatorError(
+            f"{path} must be an object with a list “dtus”, or have tables [[fleet]]."
+        )
+    if not is_toml:
+        config.setdefault("state", str(path.with_suffix(".state.json")))
     config.setdefault("credit_key", environ.get(KEY_VARIABLE, ""))
     return config
+
+
+def _toml(text):
+
+    return tomllib.loads(text)
 
 
 class Simulator:
@@ -66,8 +83,11 @@ class Simulator:
         self.concentrators = {}
         self._state_file = Path(config["state"]) if config.get("state") else None
         self._runner = None
-        self._saver = None
-        self._build()
+        self._tasks = []
+        try:
+            self._build()
+        except (FleetError, FaultError) as error:
+            raise SimulatorError(str(error)) from error
 
     def _build(self):
         host, _colon, port = self.config.get("headend", "127.0.0.1:30116").rpartition(
@@ -77,26 +97,35 @@ class Simulator:
         key = self.config.get("credit_key")
         authenticator = SimulatorAuthenticator(key) if key else None
         saved = self._saved()
-        for row in self.config["dtus"]:
+        seed, rates = self.config.get("seed", 0), self.config.get("faults")
+        for row in [*self.config.get("dtus", []), *fleet.rows(self.config, "dtus")]:
             meters = []
             for one in row.get("meters", []):
                 meter = self._meter(one, saved, zone, authenticator)
                 meters.append(meter)
                 self.meters[_short(meter.address)] = meter
-            dtu = Dtu(row, meters, host or "127.0.0.1", int(port), self.save)
+            faults = Faults(seed, row["terminal"], rates)
+            host = host or "127.0.0.1"
+            dtu = Dtu(row, meters, host, int(port), self.save, faults)
             self.dtus[dtu.terminal] = dtu
         host, _colon, port = self.config.get(
             "concentrator_headend", f"{host}:6012"
         ).rpartition(":")
-        for row in self.config.get("concentrators", []):
+        for row in [
+            *self.config.get("concentrators", []),
+            *fleet.rows(self.config, "concentrators"),
+        ]:
             meters = [
                 self._meter(one, saved, zone, authenticator)
                 for one in row.get("meters", [])
             ]
             self.meters.update({_short(meter.address): meter for meter in meters})
             where = (host or "127.0.0.1", int(port), self.save)
-            one = Concentrator(row, meters, *where, self.clock, zone)
+            faults = Faults(seed, row["terminal"], rates)
+            one = Concentrator(row, meters, *where, self.clock, zone, faults)
             self.concentrators[one.terminal] = one
+        every = {**self.dtus, **self.concentrators}
+        self.timeline = Timeline(self.config.get("timeline", []), every, seed)
 
     def _meter(self, row, saved, zone, authenticator):
         kind = KINDS.get(row.get("protocol", "dlt645-2007"))
@@ -126,7 +155,10 @@ class Simulator:
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         for dtu in (*self.dtus.values(), *self.concentrators.values()):
             dtu.start()
-        self._saver = asyncio.create_task(self._save_now_and_then())
+        self._tasks = [
+            asyncio.create_task(self._save_now_and_then()),
+            asyncio.create_task(self.timeline.play()),
+        ]
         _logger.info(
             "simulator: %s DTUs, %s meters, control on port %s",
             len(self.dtus),
@@ -139,7 +171,8 @@ class Simulator:
         return self._runner.addresses[0][1]
 
     async def stop(self):
-        self._saver.cancel()
+        for task in self._tasks:
+            task.cancel()
         dtus = (*self.dtus.values(), *self.concentrators.values())
         await asyncio.gather(*(dtu.stop() for dtu in dtus))
         await self._runner.cleanup()
@@ -174,6 +207,7 @@ class Simulator:
     # === CONTROL PORT === #
 
     async def _health(self, _request):
+        every = (*self.dtus.values(), *self.concentrators.values())
         connected = sum(1 for dtu in self.dtus.values() if dtu.connected.is_set())
         return web.json_response(
             {
@@ -181,6 +215,7 @@ class Simulator:
                 "dtus": len(self.dtus),
                 "connected": connected,
                 "meters": len(self.meters),
+                "faults": sum(one.faults.count for one in every),
             }
         )
 

@@ -33,8 +33,8 @@ class Concentrator(Dtu):
     ``omit`` (default) leaves out what it has not, ``ee`` fills it with EE.
     """
 
-    def __init__(self, row, meters, host, port, on_change, clock, zone):
-        super().__init__(row, meters, host, port, on_change)
+    def __init__(self, row, meters, host, port, on_change, clock, zone, faults):
+        super().__init__(row, meters, host, port, on_change, faults)
         self.protocol = registry.get("gdw376")
         self.clock, self.zone = clock, zone
         self.clock_offset = int(row.get("clock_offset", 0))
@@ -123,6 +123,8 @@ class Concentrator(Dtu):
         return [self.protocol.Framer()]
 
     async def _serve(self, raw, writer):
+        if self.dark:
+            return
         frame = gdw376_frame.parse(raw)
         if isinstance(frame, Fault) or frame.is_up or frame.address != self.terminal:
             return
@@ -137,8 +139,7 @@ class Concentrator(Dtu):
         if self.drop_replies:
             self.drop_replies -= 1
             return
-        for reply in self.answer(frame, raw):
-            writer.write(reply)
+        await self._reply_to(writer, self.answer(frame, raw))
 
     # === ANSWERS === #
 

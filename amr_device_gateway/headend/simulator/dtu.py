@@ -5,6 +5,7 @@ import contextlib
 import logging
 
 from ..protocols import registry
+from .faults import Faults
 
 _logger = logging.getLogger(__name__)
 
@@ -16,7 +17,7 @@ NOISE = b"\x00\xff\x68\x10\x68\x16\xfe"
 class Dtu:
     """One DTU with the meters behind its serial line."""
 
-    def __init__(self, row, meters, host, port, on_change):
+    def __init__(self, row, meters, host, port, on_change, faults=None):
         self.terminal = str(row["terminal"])
         self.heartbeat = float(row.get("heartbeat", 60))
         self.packet = row.get("registration", self.terminal).encode()
@@ -24,6 +25,8 @@ class Dtu:
         self.meters = meters
         self.host, self.port = host, port
         self.on_change = on_change
+        self.faults = faults or Faults(0, self.terminal)
+        self.dark = False
         self.online = True
         self.connects = 0
         self.connected = asyncio.Event()
@@ -53,6 +56,25 @@ class Dtu:
         else:
             self._wanted.clear()
             self.disconnect()
+
+    def cut_power(self, seconds):
+        """No power at DTU and meters: nothing is said, the connection is left hanging,
+        and dialled anew when the power is back."""
+        if self.dark:
+            return
+        self._set_dark(True)
+        self._wanted.clear()
+        asyncio.get_running_loop().call_later(seconds, self._power_back)
+
+    def _power_back(self):
+        self._set_dark(False)
+        self.set_online(self.online)
+        self.disconnect()
+
+    def _set_dark(self, dark):
+        self.dark = dark
+        for meter in self.meters:
+            meter.cut_power(dark)
 
     def uplink(self, frame):
         """Send bytes that nobody asked for."""
@@ -104,7 +126,8 @@ class Dtu:
     async def _beat(self):
         while self.heartbeat > 0:
             await asyncio.sleep(self.heartbeat)
-            self._writer.write(self.beat)
+            if not self.dark:
+                self._writer.write(self.beat)
 
     def _spawn(self, coroutine):
         task = asyncio.create_task(coroutine)
@@ -113,17 +136,30 @@ class Dtu:
 
     async def _serve(self, frame, writer):
         """Let the addressed meter answer; what it did is on disk before it says so."""
+        if self.dark:
+            return
         for meter in self.meters:
             kind, reply = meter.answer(frame)
             if reply is None:
                 continue
             if kind in ("relay", "credit"):
                 self.on_change()
-            fault = meter.fault(kind)
-            if meter.state.delay_ms:
-                await asyncio.sleep(meter.state.delay_ms / 1000)
-            writer.write(spoil(reply, fault))
+            late = meter.state.delay_ms / 1000
+            await self._reply_to(writer, [reply], meter.fault(kind), late)
             return
+
+    async def _reply_to(self, writer, replies, fault=None, late=0.0):
+        """Send the answer to a request, or what faults make of it."""
+        chance = self.faults.draw()
+        if late or chance.late:
+            await asyncio.sleep(late + chance.late)
+        if self.dark:
+            return
+        if chance.kind == "disconnect":
+            writer.transport.abort()
+            return
+        for reply in replies:
+            writer.write(spoil(reply, fault or chance.kind))
 
 
 def spoil(reply, fault):

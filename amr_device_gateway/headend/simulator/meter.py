@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_DOWN, Decimal
 
+from .load import load_of
+
 CENT = Decimal("0.01")
 HOUR = Decimal(3600)
+SECOND = timedelta(seconds=1)
 ROLLOVER = Decimal(1_000_000)
 KEPT_FREEZES = 62
 
@@ -26,6 +29,8 @@ class State:
     :param only: faults befall only this kind of request: read, relay or credit
     :param tripped: the relay opened by itself because the credit was used up
     :param freezes: index at local midnight by ISO date, for days that were lived
+    :param load: how the use is spread over a day, a name of :data:`.load.SHAPES`
+    :param dark: there is no power: nothing is counted
     :param origin: index and time when the meter was first started
     """
 
@@ -42,6 +47,8 @@ class State:
     clock_offset: int = 0
     delay_ms: int = 0
     silent: bool = False
+    dark: bool = False
+    load: str = "flat"
     drop_replies: int = 0
     corrupt_replies: int = 0
     garble_replies: int = 0
@@ -104,6 +111,7 @@ class Meter:
         self.clock = clock
         self.zone = zone or timezone(timedelta(hours=8))
         state = self.state
+        self._load = load_of(state.load, self.zone.utcoffset(None) // SECOND)
         if state.at is None:
             state.at = state.origin_at = clock()
             state.origin_index = state.index
@@ -129,9 +137,9 @@ class Meter:
 
     def _count(self, now):
         state = self.state
-        seconds = Decimal(str(max(0.0, now - state.at)))
+        seconds = self._load.seconds(state.at, max(now, state.at))
         state.at = max(now, state.at)
-        if state.relay == "open":
+        if state.relay == "open" or state.dark:
             return
         used = state.per_hour * seconds / HOUR
         if state.prepaid:
@@ -186,13 +194,19 @@ class Meter:
         known = self.state.freezes.get(day.isoformat())
         if known is not None:
             return Decimal(known).quantize(CENT, ROUND_DOWN)
-        hours = Decimal(str(self.state.origin_at - self._midnight(day))) / HOUR
-        if hours < 0:
+        midnight = self._midnight(day)
+        if midnight > self.state.origin_at:
             return None
+        hours = self._load.seconds(midnight, self.state.origin_at) / HOUR
         index = self.state.origin_index - hours * self.state.per_hour
         return max(index, Decimal(0)).quantize(CENT, ROUND_DOWN)
 
     # === WHAT IS DONE TO IT === #
+
+    def cut_power(self, dark):
+        """The power goes, or comes back."""
+        self.advance()
+        self.state.dark = dark
 
     def switch(self, close):
         self.advance()
@@ -262,8 +276,11 @@ class Meter:
 
     def memory(self):
         """What has to survive a restart, for the file."""
-        row = self.as_dict()
-        return {key: row[key] for key in MEMORY}
+        self.advance()
+        row = {key: getattr(self.state, key) for key in MEMORY}
+        for key in row.keys() & {*NUMBERS, "origin_index"}:
+            row[key] = str(row[key])
+        return row
 
     def answer(self, frame):
         """(kind of request, reply or None) for one request frame.
