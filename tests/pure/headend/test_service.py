@@ -241,6 +241,7 @@ def test_systemd_accepts_the_units(conf, tmp_path, name):
 def test_debugging_runs_head_end_and_console_until_exit(conf, monkeypatch, tmp_path):
     monkeypatch.setenv("AMR_CONTROL_PORT", "0")
     monkeypatch.setenv("AMR_DTU_PORT", "0")
+    monkeypatch.setenv("AMR_CONCENTRATOR_PORT", "0")
     monkeypatch.setattr(runlog, "start", lambda *_args: None)
     out = io.StringIO()
     args = ["-d", "--config", str(conf), "--json"]
