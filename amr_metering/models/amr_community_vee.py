@@ -1,12 +1,13 @@
 import logging
-from datetime import timedelta
+from datetime import datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .vee_night_sql import NIGHT_RULES, RULED_SQL, USAGE_SQL, verdicts
+from .vee_night_sql import METERS_SQL, NIGHT_RULES, USAGE_SQL, verdicts
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class AmrCommunity(models.Model):
         cr = self.env.cr
         self.env["amr.vee.rule"]._load_effective(SQL("m.community_id = %s", self.id))
         values = self._get_night_values(day)
-        cr.execute(RULED_SQL, values)
+        cr.execute(METERS_SQL, values)
         cr.execute(USAGE_SQL, values)
         found = []
         for kind, select in NIGHT_RULES.items():
@@ -61,16 +62,30 @@ class AmrCommunity(models.Model):
         [days] = self.env.cr.fetchone()
         month = day.replace(day=1)
         first = min(month, day - timedelta(days=days))
+        noons = self._get_local_noons(
+            first - timedelta(days=1), day + timedelta(days=1)
+        )
         return {
             "community": self.id,
-            "tz": self.tz,
             "day": day,
             "start": self._local_midnight(day),
             "end": self._local_midnight(day + relativedelta(days=1)),
             "month": self._local_midnight(month),
             "month_day": month,
-            "first": self._local_midnight(first) - timedelta(hours=12),
+            "noons": noons,
+            "first": noons[0],
+            "last": noons[-1],
         }
+
+    def _get_local_noons(self, first, last):
+        """Return the UTC times of noon here, from a local day to another."""
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        return [
+            datetime.combine(day, time(12), ZoneInfo(self.tz))
+            .astimezone(timezone.utc)
+            .replace(tzinfo=None)
+            for day in days
+        ]
 
     def action_validate(self):
         """Judge yesterday now, without waiting for the night."""

@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 from odoo.addons.amr_base.tools import dec
 
 from ..estimation import Mark, between, daily_use, onward, unrolled
+from .estimate_sql import MARKS_SQL, SIMILAR_SQL
 
 # Own average: of at most so many days before the last reading, and of at least these.
 HISTORY_DAYS, LEAST_DAYS = 90, 7
@@ -22,74 +23,7 @@ METHODS = [
     ("similar", "Similar metering points"),
 ]
 
-# The marks next to given times: what was read, and the ends of installations.
-MARKS_SQL = """
-    SELECT w.meter_id, w.moment, b.at, b.index::text, a.at, a.index::text
-      FROM unnest(%(meters)s::int[], %(moments)s::timestamp[]) w(meter_id, moment)
-      LEFT JOIN LATERAL (
-        SELECT k.at, k.index FROM (
-            (SELECT r.read_at AS at, r.index FROM amr_reading r
-              WHERE r.meter_id = w.meter_id AND r.register = %(register)s
-                AND r.quality = 'ok' AND r.superseded_by_id IS NULL
-                AND r.read_at <= w.moment
-              ORDER BY r.read_at DESC, r.kind IN ('daily', 'monthly') DESC LIMIT 1)
-            UNION ALL
-            (SELECT i.date_from, i.start_index FROM amr_installation i
-              WHERE i.meter_id = w.meter_id AND %(register)s = 'total'
-                AND i.date_from <= w.moment
-              ORDER BY i.date_from DESC LIMIT 1)) k
-         ORDER BY k.at DESC LIMIT 1) b ON true
-      LEFT JOIN LATERAL (
-        SELECT k.at, k.index FROM (
-            (SELECT r.read_at AS at, r.index FROM amr_reading r
-              WHERE r.meter_id = w.meter_id AND r.register = %(register)s
-                AND r.quality = 'ok' AND r.superseded_by_id IS NULL
-                AND r.read_at >= w.moment
-              ORDER BY r.read_at, r.kind IN ('daily', 'monthly') DESC LIMIT 1)
-            UNION ALL
-            (SELECT i.date_to, i.end_index FROM amr_installation i
-              WHERE i.meter_id = w.meter_id AND %(register)s = 'total'
-                AND i.date_to >= w.moment AND i.end_index IS NOT NULL
-              ORDER BY i.date_to LIMIT 1)
-            UNION ALL
-            (SELECT i.date_from, i.start_index FROM amr_installation i
-              WHERE i.meter_id = w.meter_id AND %(register)s = 'total'
-                AND i.date_from >= w.moment
-              ORDER BY i.date_from LIMIT 1)) k
-         ORDER BY k.at LIMIT 1) a ON true
-"""
-
-# Average use a day of the meters under the same tariff in the same community.
-SIMILAR_SQL = """
-    WITH peers AS (
-        SELECT m.id, m.factor, mm.digits
-          FROM amr_meter own
-          JOIN amr_agreement g ON g.point_id = own.point_id AND g.date_from <= %(at)s
-               AND (g.date_to IS NULL OR g.date_to > %(at)s)
-          JOIN amr_agreement o ON o.tariff_id = g.tariff_id
-               AND o.community_id = own.community_id AND o.date_from <= %(at)s
-               AND (o.date_to IS NULL OR o.date_to > %(at)s)
-          JOIN amr_meter m ON m.point_id = o.point_id AND m.id <> own.id
-               AND m.utility_id = own.utility_id
-          JOIN amr_meter_model mm ON mm.id = m.model_id
-         WHERE own.id = %(meter)s
-    ), ends AS (
-        SELECT p.id, p.factor, p.digits, min(r.read_at) AS first_at,
-               max(r.read_at) AS last_at,
-               (array_agg(r.index ORDER BY r.read_at))[1] AS first_index,
-               (array_agg(r.index ORDER BY r.read_at DESC))[1] AS last_index
-          FROM peers p
-          JOIN amr_reading r ON r.meter_id = p.id AND r.register = %(register)s
-               AND r.quality = 'ok' AND r.superseded_by_id IS NULL
-               AND r.read_at BETWEEN %(since)s AND %(at)s
-         GROUP BY p.id, p.factor, p.digits
-    )
-    SELECT avg((last_index - first_index
-                + CASE WHEN last_index < first_index THEN 10 ^ digits ELSE 0 END)
-               * factor / EXTRACT(epoch FROM last_at - first_at) * 86400)::text,
-           count(*)
-      FROM ends WHERE last_at - first_at >= interval '1 day'
-"""
+PACES = ("average", "last_year", "similar")
 
 
 class Estimate(NamedTuple):
@@ -115,12 +49,21 @@ class AmrMeter(models.Model):
         :return: ``{meter_id: Estimate}``; meters that nothing is known of are left out
         """
         marks = self._get_marks([(meter.id, at) for meter in self], register)
-        estimates = {}
+        estimates, open_ended = {}, {}
         for meter in self:
             before, after = marks[meter.id, at]
-            if before:
-                estimates[meter.id] = meter._choose(before, after, at, register, method)
-        return {key: value for key, value in estimates.items() if value}
+            if before and after and method in (None, "between"):
+                estimates[meter.id] = meter._estimate_between(before, after, at)
+            elif before:
+                open_ended[meter] = before
+        for name in PACES:
+            if open_ended and method in (None, name):
+                paces = getattr(self, f"_get_paces_{name}")(open_ended, at, register)
+                for meter, (pace, reason) in paces.items():
+                    before = open_ended.pop(meter)
+                    index = onward(before, at, pace, meter._get_capacity())
+                    estimates[meter.id] = Estimate(index, name, reason)
+        return {key: estimates[key] for key in self.ids if key in estimates}
 
     def _get_marks(self, wanted, register="total"):
         """Return the marks next to times: ``{(meter_id, moment): (before, after)}``."""
@@ -142,92 +85,109 @@ class AmrMeter(models.Model):
             for meter_id, moment, before_at, before, after_at, after in rows
         }
 
-    def _choose(self, before, after, at, register, method):
-        """Return the estimate by the first method that works here, or None."""
-        self.ensure_one()
-        capacity = Decimal(10) ** self.model_id.digits
-        if method in (None, "between") and after:
-            return Estimate(
-                between(before, after, at, capacity),
-                "between",
-                self.env._(
-                    "Between %(before)s (%(before_at)s) and %(after)s (%(after_at)s), "
-                    "evenly by time",
+    def _get_capacity(self):
+        """Return the number at which the register goes through zero."""
+        return Decimal(10) ** self.model_id.digits
+
+    def _estimate_between(self, before, after, at):
+        return Estimate(
+            between(before, after, at, self._get_capacity()),
+            "between",
+            self.env._(
+                "Between %(before)s (%(before_at)s) and %(after)s (%(after_at)s), "
+                "evenly by time",
+                before=before.index,
+                before_at=self._format_moment(before.at),
+                after=after.index,
+                after_at=self._format_moment(after.at),
+            ),
+        )
+
+    # Each finds the units of the register a day for those meters that its way works
+    # for, and the basis in words: ``{meter: (pace, reason)}``. ``befores`` is the last
+    # mark of each meter before ``at``. The number of queries is that for one meter.
+
+    @api.model
+    def _get_paces_average(self, befores, at, register):
+        starts = {
+            meter: before.at - timedelta(days=HISTORY_DAYS)
+            for meter, before in befores.items()
+        }
+        marks = self._get_marks(
+            [(meter.id, start) for meter, start in starts.items()], register
+        )
+        paces = {}
+        for meter, before in befores.items():
+            first = marks[meter.id, starts[meter]][1]
+            if first and before.at - first.at >= timedelta(days=LEAST_DAYS):
+                pace = daily_use(first, before, meter._get_capacity())
+                reason = self.env._(
+                    "From %(before)s (%(before_at)s) on at its own average of %(pace)s "
+                    "a day since %(since)s",
                     before=before.index,
-                    before_at=self._format_moment(before.at),
-                    after=after.index,
-                    after_at=self._format_moment(after.at),
-                ),
-            )
-        for name in ("average", "last_year", "similar"):
-            if method in (None, name):
-                pace = getattr(self, f"_get_pace_{name}")(
-                    before, at, register, capacity
+                    before_at=meter._format_moment(before.at),
+                    pace=dec(pace),
+                    since=meter._format_moment(first.at),
                 )
-                if pace:
-                    return Estimate(
-                        onward(before, at, pace[0], capacity), name, pace[1]
-                    )
-        return None
+                paces[meter] = pace, reason
+        return paces
 
-    def _get_pace_average(self, before, at, register, capacity):
-        """Units of the register a day, and the basis in words; None: not known."""
-        start = before.at - timedelta(days=HISTORY_DAYS)
-        first = self._get_marks([(self.id, start)], register)[self.id, start][1]
-        if not first or before.at - first.at < timedelta(days=LEAST_DAYS):
-            return None
-        pace = daily_use(first, before, capacity)
-        return pace, self.env._(
-            "From %(before)s (%(before_at)s) on at its own average of %(pace)s a day "
-            "since %(since)s",
-            before=before.index,
-            before_at=self._format_moment(before.at),
-            pace=dec(pace),
-            since=self._format_moment(first.at),
+    @api.model
+    def _get_paces_last_year(self, befores, at, register):
+        year = relativedelta(years=1)
+        spans = {
+            meter: (before.at - year, at - year) for meter, before in befores.items()
+        }
+        marks = self._get_marks(
+            [(meter.id, end) for meter, span in spans.items() for end in span], register
         )
+        paces = {}
+        for meter, (start, end) in spans.items():
+            around = marks[meter.id, start], marks[meter.id, end]
+            if start >= end or not all(map(all, around)):
+                continue
+            capacity, before = meter._get_capacity(), befores[meter]
+            first = Mark(start, between(*around[0], start, capacity))
+            last = Mark(end, between(*around[1], end, capacity))
+            days = Decimal((end - start).total_seconds()) / 86400
+            pace = unrolled(first, last, capacity) / days
+            reason = self.env._(
+                "From %(before)s (%(before_at)s) on as at the same time last year, "
+                "%(pace)s a day",
+                before=before.index,
+                before_at=meter._format_moment(before.at),
+                pace=dec(pace),
+            )
+            paces[meter] = pace, reason
+        return paces
 
-    def _get_pace_last_year(self, before, at, register, capacity):
-        ends = [moment - relativedelta(years=1) for moment in (before.at, at)]
-        if ends[0] >= ends[1]:
-            return None
-        marks = self._get_marks([(self.id, moment) for moment in ends], register)
-        course = []
-        for moment in ends:
-            around = marks[self.id, moment]
-            if not all(around):
-                return None
-            course.append(Mark(moment, between(*around, moment, capacity)))
-        days = Decimal((ends[1] - ends[0]).total_seconds()) / 86400
-        pace = unrolled(*course, capacity) / days
-        return pace, self.env._(
-            "From %(before)s (%(before_at)s) on as at the same time last year, "
-            "%(pace)s a day",
-            before=before.index,
-            before_at=self._format_moment(before.at),
-            pace=dec(pace),
-        )
-
-    def _get_pace_similar(self, before, at, register, capacity):
-        [(pace, count)] = self.env.execute_query(
+    @api.model
+    def _get_paces_similar(self, befores, at, register):
+        self.env.flush_all()
+        rows = self.env.execute_query(
             SQL(
                 SIMILAR_SQL,
-                meter=self.id,
+                meters=[meter.id for meter in befores],
                 at=at,
                 since=at - timedelta(days=SIMILAR_DAYS),
                 register=register,
             )
         )
-        if not count:
-            return None
-        pace = Decimal(pace) / dec(self.factor, 6)
-        return pace, self.env._(
-            "From %(before)s (%(before_at)s) on as %(count)s similar metering points "
-            "of the community, %(pace)s a day",
-            before=before.index,
-            before_at=self._format_moment(before.at),
-            count=count,
-            pace=dec(pace),
-        )
+        paces = {}
+        for meter_id, similar, count in rows:
+            meter = self.browse(meter_id).with_prefetch(self._prefetch_ids)
+            pace = Decimal(similar) / dec(meter.factor, 6)
+            before = befores[meter]
+            reason = self.env._(
+                "From %(before)s (%(before_at)s) on as %(count)s similar metering "
+                "points of the community, %(pace)s a day",
+                before=before.index,
+                before_at=meter._format_moment(before.at),
+                count=count,
+                pace=dec(pace),
+            )
+            paces[meter] = pace, reason
+        return paces
 
     def _format_moment(self, moment):
         """Return a UTC time as local date and time of the meter's community."""

@@ -46,7 +46,10 @@ class AmrMeteringPoint(models.Model):
         related="community_id.company_id", store=True, index=True
     )
     parent_id = fields.Many2one(
-        "amr.metering.point", "Measured behind", domain=[("kind", "=", "master")]
+        "amr.metering.point",
+        "Measured behind",
+        domain=[("kind", "=", "master")],
+        index="btree_not_null",
     )
     child_ids = fields.One2many("amr.metering.point", "parent_id")
     installation_ids = fields.One2many("amr.installation", "point_id")

@@ -2,58 +2,82 @@
 
 Parameters: ``community``, ``day`` (the local day looked at), ``start`` and ``end``
 (naive UTC: its midnights), ``month`` (naive UTC: the midnight its month begins with),
-``month_day`` (the first day of that month), ``tz``, ``first`` and ``history`` (UTC time
-and day from which on use is looked at).
+``month_day`` (the first day of that month), ``noons`` (naive UTC: the local noons from
+the one before the first day whose use matters to the one after ``day``), ``first`` and
+``last`` (the first and last of them).
 """
 
 from .reading_sql import VERDICT_COLUMNS
 
-# The rules that hold for each meter, once and with statistics: without them the planner
-# takes ten thousand meters for one.
-RULED_SQL = """
+# The meters of the community, once and with statistics: without them the planner takes
+# ten thousand meters for one. Which rules hold is known by place, not by meter.
+METERS_SQL = """
     ANALYZE amr_vee_effective;
-    DROP TABLE IF EXISTS amr_vee_ruled;
-    CREATE TEMPORARY TABLE amr_vee_ruled ON COMMIT DROP AS
+    DROP TABLE IF EXISTS amr_vee_meter;
+    CREATE TEMPORARY TABLE amr_vee_meter ON COMMIT DROP AS
     SELECT m.id, m.factor, m.relay_state, m.community_id, m.building_id, m.point_id,
-           m.utility_id, m.company_id, mm.digits, mm.protocol, e.kind, e.rule_id,
-           e.severity, e.limit_value, e.days, e.least
+           m.utility_id, m.company_id, mm.digits, mm.protocol, e.place
       FROM amr_meter m
       JOIN amr_meter_model mm ON mm.id = m.model_id
-      JOIN amr_vee_effective e ON e.community_id = m.community_id
-           AND e.utility_id = m.utility_id AND e.company_id = m.company_id
+      JOIN (SELECT DISTINCT place, community_id, utility_id, company_id
+              FROM amr_vee_effective) e
+        ON e.community_id = m.community_id AND e.utility_id = m.utility_id
+       AND e.company_id = m.company_id
      WHERE m.community_id = %(community)s AND m.active AND m.point_id IS NOT NULL;
-    CREATE INDEX ON amr_vee_ruled (kind, id);
-    ANALYZE amr_vee_ruled;
+    CREATE INDEX ON amr_vee_meter (id);
+    ANALYZE amr_vee_meter;
 """
 
-# Use by local day between two freezes; a register may have gone through zero.
+# Use of the day, of the days before it (rule "spike"), of the days compared with the
+# sub-meters ("sum") and of the month, from the use of each day between two freezes; a
+# register may have gone through zero. A freeze belongs to the midnight it is within
+# twelve hours of; one that was read goes before an estimate. Days count backwards:
+# 0 is the day looked at. One look at the index a meter, however long the history is.
 USAGE_SQL = """
     DROP TABLE IF EXISTS amr_vee_usage;
     CREATE TEMPORARY TABLE amr_vee_usage ON COMMIT DROP AS
-    WITH frozen AS (
-        SELECT DISTINCT ON (r.meter_id, day) r.meter_id, r.index, f.day, m.factor,
-               mm.digits
-          FROM amr_meter m
-          JOIN amr_meter_model mm ON mm.id = m.model_id
-          JOIN amr_reading r ON r.meter_id = m.id AND r.register = 'total'
-               AND r.kind = 'daily' AND r.superseded_by_id IS NULL
-               AND r.quality <> 'suspect' AND r.read_at >= %(first)s
-               AND r.read_at < %(end)s::timestamp + interval '12 hours'
-         CROSS JOIN LATERAL (SELECT (r.read_at AT TIME ZONE 'UTC' AT TIME ZONE %(tz)s
-                                     + interval '12 hours')::date AS day) f
-         WHERE m.community_id = %(community)s AND m.active AND m.point_id IS NOT NULL
-         ORDER BY r.meter_id, day, r.quality = 'ok' DESC, r.id
-    ), pair AS (
-        SELECT meter_id, day, factor, digits, index,
-               LEAD(index) OVER w AS next_index, LEAD(day) OVER w AS next_day
-          FROM frozen WINDOW w AS (PARTITION BY meter_id ORDER BY day)
+    WITH span AS MATERIALIZED (
+        SELECT place, max(days) FILTER (WHERE kind = 'spike') AS past,
+               max(days) FILTER (WHERE kind = 'sum') AS span
+          FROM amr_vee_effective GROUP BY place
     )
-    SELECT meter_id, day,
-           (next_index - index
-            + CASE WHEN next_index < index THEN 10 ^ digits ELSE 0 END) * factor
-               AS usage
-      FROM pair WHERE next_day = day + 1;
-    CREATE INDEX ON amr_vee_usage (meter_id, day);
+    SELECT m.id AS meter_id, u.day_usage * m.factor AS day_usage,
+           u.past_usage * m.factor / NULLIF(u.past_days, 0) AS past_average,
+           u.past_days,
+           u.span_usage * m.factor AS span_usage, u.span_days,
+           u.month_usage * m.factor AS month_usage, u.month_days
+      FROM amr_vee_meter m
+      JOIN span s USING (place)
+     CROSS JOIN LATERAL (
+        SELECT sum(step) FILTER (WHERE ago = 0) AS day_usage,
+               sum(step) FILTER (WHERE ago BETWEEN 1 AND s.past) AS past_usage,
+               count(*) FILTER (WHERE ago BETWEEN 1 AND s.past) AS past_days,
+               sum(step) FILTER (WHERE ago < s.span) AS span_usage,
+               count(*) FILTER (WHERE ago < s.span) AS span_days,
+               sum(step) FILTER (WHERE ago <= %(day)s::date - %(month_day)s::date)
+                   AS month_usage,
+               count(*) FILTER (WHERE ago <= %(day)s::date - %(month_day)s::date)
+                   AS month_days
+          FROM (
+            SELECT ago, next_ago, next_index - index
+                   + CASE WHEN next_index < index THEN 10::numeric ^ m.digits ELSE 0 END
+                       AS step
+              FROM (
+                SELECT ago, index, LAG(index) OVER w AS next_index,
+                       LAG(ago) OVER w AS next_ago
+                  FROM (
+                    SELECT DISTINCT ON (ago) r.index,
+                           cardinality(%(noons)s::timestamp[]) - 2
+                           - width_bucket(r.read_at, %(noons)s::timestamp[]) AS ago
+                      FROM amr_reading r
+                     WHERE r.meter_id = m.id AND r.register = 'total'
+                       AND r.kind = 'daily' AND r.superseded_by_id IS NULL
+                       AND r.quality <> 'suspect'
+                       AND r.read_at >= %(first)s AND r.read_at < %(last)s
+                     ORDER BY ago, r.quality = 'ok' DESC, r.id) frozen
+                WINDOW w AS (ORDER BY ago)) pair
+             WHERE next_ago = ago - 1) used) u;
+    CREATE INDEX ON amr_vee_usage (meter_id);
     ANALYZE amr_vee_usage;
 """
 
@@ -62,11 +86,13 @@ def verdicts(kind, select):
     """Return the statement that records what ``select`` finds.
 
     :param str select: SQL of rows ``meter_id, at, before_index, index, usage,
-        limit_value`` over meters ``m`` and the rule ``e`` that holds for each
+        limit_value`` from ``ruled``: meters, each with the rule that holds for it
     """
     return f"""
     WITH ruled AS (
-        SELECT * FROM amr_vee_ruled WHERE kind = '{kind}'
+        SELECT m.*, e.rule_id, e.severity, e.limit_value, e.days, e.least
+          FROM amr_vee_effective e JOIN amr_vee_meter m USING (place)
+         WHERE e.kind = '{kind}'
     ), found (meter_id, at, before_index, index, usage, limit_value) AS ({select})
     INSERT INTO amr_reading_verdict ({VERDICT_COLUMNS})
     SELECT m.rule_id, '{kind}', m.severity, m.id, NULL, 'total', f.at, f.before_index,
@@ -79,16 +105,13 @@ def verdicts(kind, select):
 
 
 SPIKE = """
-    SELECT m.id, %(start)s::timestamp, NULL::numeric, NULL::numeric, u.usage,
-           past.average
+    SELECT m.id, %(start)s::timestamp, NULL::numeric, NULL::numeric, u.day_usage,
+           u.past_average
       FROM ruled m
-      JOIN amr_vee_usage u ON u.meter_id = m.id AND u.day = %(day)s
-      JOIN (SELECT o.meter_id, avg(o.usage) AS average, count(*) AS days
-              FROM amr_vee_usage o JOIN ruled m ON m.id = o.meter_id
-             WHERE o.day < %(day)s AND o.day >= %(day)s::date - m.days
-             GROUP BY o.meter_id) past ON past.meter_id = m.id
-     WHERE past.days >= LEAST(7, m.days) AND u.usage > m.limit_value * past.average
-       AND u.usage - past.average >= m.least
+      JOIN amr_vee_usage u ON u.meter_id = m.id
+     WHERE u.past_days >= LEAST(7, m.days)
+       AND u.day_usage > m.limit_value * u.past_average
+       AND u.day_usage - u.past_average >= m.least
 """
 
 # Since when it stands still is part of the finding: one verdict a standstill.
@@ -140,27 +163,20 @@ MISSING = """
 """
 
 SUM = """
-    SELECT m.id, %(month)s::timestamp, NULL::numeric, NULL::numeric, own.usage,
-           sum(sub.usage)
+    SELECT m.id, %(month)s::timestamp, NULL::numeric, NULL::numeric, own.span_usage,
+           sum(sub.span_usage)
       FROM ruled m
       JOIN amr_metering_point master ON master.meter_id = m.id
            AND master.kind = 'master'
       JOIN amr_metering_point child ON child.parent_id = master.id AND child.active
            AND child.utility_id = master.utility_id AND child.meter_id IS NOT NULL
-     CROSS JOIN LATERAL (
-        SELECT sum(u.usage) AS usage, count(*) AS days FROM amr_vee_usage u
-         WHERE u.meter_id = m.id AND u.day > %(day)s::date - m.days
-           AND u.day <= %(day)s) own
-      LEFT JOIN LATERAL (
-        SELECT sum(u.usage) AS usage FROM amr_vee_usage u
-         WHERE u.meter_id = child.meter_id AND u.day > %(day)s::date - m.days
-           AND u.day <= %(day)s
-        HAVING count(*) = m.days) sub ON true
-     WHERE own.days = m.days
-     GROUP BY m.id, own.usage, m.limit_value, m.least
-    HAVING count(*) = count(sub.usage)
-       AND abs(own.usage - sum(sub.usage))
-           > GREATEST(m.limit_value / 100 * own.usage, m.least)
+      JOIN amr_vee_usage own ON own.meter_id = m.id AND own.span_days = m.days
+      LEFT JOIN amr_vee_usage sub ON sub.meter_id = child.meter_id
+           AND sub.span_days = m.days
+     GROUP BY m.id, own.span_usage, m.limit_value, m.least
+    HAVING count(*) = count(sub.span_usage)
+       AND abs(own.span_usage - sum(sub.span_usage))
+           > GREATEST(m.limit_value / 100 * own.span_usage, m.least)
 """
 
 # Where nobody ever had an agreement, use is tests and building work, not theft.
@@ -214,12 +230,10 @@ TEST = """
 def month_limit(condition, limit):
     """Return the selection of meters whose use of the month is beyond a limit."""
     return f"""
-    SELECT m.id, %(month)s::timestamp, NULL::numeric, NULL::numeric, u.usage,
+    SELECT m.id, %(month)s::timestamp, NULL::numeric, NULL::numeric, u.month_usage,
            v.{limit}
       FROM ruled m
-      JOIN (SELECT meter_id, sum(usage) AS usage, count(*) AS days FROM amr_vee_usage
-             WHERE day >= %(month_day)s AND day <= %(day)s
-             GROUP BY meter_id) u ON u.meter_id = m.id
+      JOIN amr_vee_usage u ON u.meter_id = m.id
       JOIN amr_agreement g ON g.point_id = m.point_id AND g.date_from < %(end)s
            AND (g.date_to IS NULL OR g.date_to >= %(end)s)
       JOIN amr_tariff_version v ON v.tariff_id = g.tariff_id AND v.date_from <= %(day)s
@@ -228,12 +242,12 @@ def month_limit(condition, limit):
     """
 
 
-HIGH = month_limit("u.usage > v.normal_max", "normal_max")
+HIGH = month_limit("u.month_usage > v.normal_max", "normal_max")
 # a month has too little only when all of it is known
 LOW = month_limit(
-    "u.usage < v.normal_min "
+    "u.month_usage < v.normal_min "
     "AND %(day)s::date + 1 = %(month_day)s::date + interval '1 month' "
-    "AND u.days = %(day)s::date - %(month_day)s::date + 1",
+    "AND u.month_days = %(day)s::date - %(month_day)s::date + 1",
     "normal_min",
 )
 

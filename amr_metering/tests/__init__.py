@@ -25,4 +25,5 @@ from . import (
     test_vee_golden,
     test_vee_night,
     test_vee_rules,
+    test_vee_use,
 )

@@ -68,6 +68,48 @@ class TestEstimate(MeteringCommon):
         # the neighbour uses 3 a day; at twice the ratio the register moves 1.5
         self.assertEqual((estimate.method, estimate.index), ("similar", 13))
 
+    def _mixed_meters(self, count):
+        """Meters that are estimated in different ways, as many of each."""
+        meters = self.env["amr.meter"]
+        for number in range(count):
+            room = self._room(f"{number // 50 + 11:02}{number % 50:02}")
+            since = ("2024-12-31 16:00:00", "2026-03-05 00:00:00")[number % 4 == 3]
+            point, meter = self._install(f"99000001{number:04}", room, 5, since=since)
+            self._agree(point, date_from=since)
+            meter.ratio_percent = 100 + number
+            meters |= meter
+            rows = (
+                [(10, "2026-03-06 00:00:00"), (90 + number, "2026-03-16 00:00:00")],
+                [(40, "2026-02-10 00:00:00"), (70 + number, "2026-03-07 00:00:00")],
+                [(6, "2025-03-01 00:00:00"), (66 + number, "2025-03-31 00:00:00")]
+                + [(200, "2026-03-07 00:00:00")],
+                [],
+            )[number % 4]
+            self._ingest(*[self._row(index, at, meter) for index, at in rows])
+        return meters
+
+    def test_many_meters_at_once_are_estimated_as_each_alone(self):
+        meters, at = self._mixed_meters(12), datetime(2026, 3, 9)
+        for method in (None, "between", "average", "last_year", "similar"):
+            alone = {}
+            for meter in meters:
+                alone |= meter._estimate_index(at, method=method)
+            self.assertEqual(meters._estimate_index(at, method=method), alone)
+            if method:
+                self.assertTrue(alone)
+
+    def test_many_meters_are_estimated_with_the_queries_of_a_few(self):
+        meters, at = self._mixed_meters(24), datetime(2026, 3, 9)
+
+        def count(some):
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.assertEqual(len(some._estimate_index(at)), len(some))
+            return self.env.cr.sql_log_count - before
+
+        count(meters)
+        self.assertEqual(count(meters), count(meters[:4]))
+
     def test_nothing_known_gives_nothing(self):
         __, fresh = self._install(
             "990000000083", self._room("0183"), since="2026-03-05 00:00:00"

@@ -61,8 +61,9 @@ class AmrReadingEstimateLine(models.TransientModel):
 
     @api.depends("meter_id", "at", "method", "register")
     def _compute_index(self):
+        estimates = self._get_estimates()
         for line in self:
-            estimate = line._get_estimate()
+            estimate = estimates.get(line)
             line.index = estimate.index if estimate else 0
             line.basis = (
                 estimate.reason
@@ -70,34 +71,30 @@ class AmrReadingEstimateLine(models.TransientModel):
                 else self.env._("The readings do not allow it; choose another way.")
             )
 
-    def _get_estimate(self):
-        self.ensure_one()
-        meter, at = self.meter_id._origin, self.at
-        if not meter or not at:
-            return None
-        return meter._estimate_index(at, self.register, self.method or None).get(
-            meter.id
-        )
+    def _get_estimates(self):
+        """Return ``{line: Estimate}``; what is estimated the same way is found once."""
+        estimates = {}
+        alike = self.grouped(lambda line: (line.at, line.register, line.method))
+        for (at, register, method), lines in alike.items():
+            meters = lines.meter_id._origin
+            if not meters or not at:
+                continue
+            found = meters._estimate_index(at, register, method or None)
+            estimates |= {
+                line: found[line.meter_id._origin.id]
+                for line in lines
+                if line.meter_id._origin.id in found
+            }
+        return estimates
 
     def _take(self):
         """Take these estimates in and settle their exceptions."""
-        for line in self:
-            line.meter_id.check_access("write")  # an administrator's decision
-            line._check_exception()
-            line._check_not_read()
-            taken = line.meter_id._take_estimates(
-                line.at, line.kind, line.register, line.method or None
-            )
-            estimate = taken.get(line.meter_id.id)
-            if not estimate:
-                raise UserError(
-                    self.env._(
-                        "Meter %(meter)s cannot be estimated this way: %(basis)s",
-                        meter=line.meter_id.number,
-                        basis=line.basis,
-                    )
-                )
-            line._check_usable()
+        self.meter_id.check_access("write")  # an administrator's decision
+        self._check_exceptions()
+        self._check_not_read()
+        taken = self._take_alike()
+        self._check_usable()
+        for line, estimate in taken.items():
             line.exception_id._settle(
                 self.env._(
                     "Estimated %(index)s by %(user)s. %(reason)s.",
@@ -107,56 +104,77 @@ class AmrReadingEstimateLine(models.TransientModel):
                 )
             )
 
-    def _check_exception(self):
-        """:raises UserError: the exception is about another meter"""
-        self.exception_id.check_access("write")
-        if self.exception_id and self.exception_id.meter_id != self.meter_id:
-            raise UserError(
-                self.env._(
-                    "Meter %s: this exception is about another meter; estimate each "
-                    "meter from its own exception.",
-                    self.meter_id.number,
-                )
-            )
+    def _take_alike(self):
+        """Take in what is estimated for one time and the same way at once.
 
-    def _check_usable(self):
-        """:raises UserError: the rules held the estimate back, so nothing is usable"""
-        usable = self.env["amr.reading"].search_count(
+        :return: ``{line: Estimate}``
+        :raises UserError: the readings do not allow one of them
+        """
+        estimates = {}
+        alike = self.grouped(
+            lambda line: (line.at, line.kind, line.register, line.method)
+        )
+        for (at, kind, register, method), lines in alike.items():
+            taken = lines.meter_id._take_estimates(at, kind, register, method or None)
+            for line in lines:
+                if line.meter_id.id not in taken:
+                    raise UserError(
+                        self.env._(
+                            "Meter %(meter)s cannot be estimated this way: %(basis)s",
+                            meter=line.meter_id.number,
+                            basis=line.basis,
+                        )
+                    )
+                estimates[line] = taken[line.meter_id.id]
+        return estimates
+
+    def _check_exceptions(self):
+        """:raises UserError: an exception is about another meter"""
+        self.exception_id.check_access("write")
+        for line in self:
+            if line.exception_id and line.exception_id.meter_id != line.meter_id:
+                raise UserError(
+                    self.env._(
+                        "Meter %s: this exception is about another meter; estimate "
+                        "each meter from its own exception.",
+                        line.meter_id.number,
+                    )
+                )
+
+    def _filter_readings(self, quality):
+        """Return the lines whose meters have a usable reading at that very time."""
+        readings = self.env["amr.reading"].search_fetch(
             [
-                ("meter_id", "=", self.meter_id.id),
-                ("register", "=", self.register),
-                ("read_at", "=", self.at),
-                ("quality", "=", "estimated"),
+                ("meter_id", "in", self.meter_id.ids),
+                ("read_at", "in", list(set(self.mapped("at")))),
+                ("quality", "=", quality),
                 ("superseded_by_id", "=", False),
             ],
-            limit=1,
+            ["meter_id", "register", "read_at"],
         )
-        if not usable:
+        known = {(r.meter_id, r.register, r.read_at) for r in readings}
+        return self.filtered(
+            lambda line: (line.meter_id, line.register, line.at) in known
+        )
+
+    def _check_usable(self):
+        """:raises UserError: the rules held an estimate back, so nothing is usable"""
+        for line in self - self._filter_readings("estimated"):
             raise UserError(
                 self.env._(
                     "Meter %s: this estimate does not fit the readings around it. "
                     "Choose another way or time, or put the wrong reading aside first.",
-                    self.meter_id.number,
+                    line.meter_id.number,
                 )
             )
 
     def _check_not_read(self):
-        """:raises UserError: the meter was read at that very time"""
-        read = self.env["amr.reading"].search_count(
-            [
-                ("meter_id", "=", self.meter_id.id),
-                ("register", "=", self.register),
-                ("read_at", "=", self.at),
-                ("quality", "=", "ok"),
-                ("superseded_by_id", "=", False),
-            ],
-            limit=1,
-        )
-        if read:
+        """:raises UserError: a meter was read at that very time"""
+        for line in self._filter_readings("ok"):
             raise UserError(
                 self.env._(
                     "Meter %s was read at that very time; there is nothing to "
                     "estimate.",
-                    self.meter_id.number,
+                    line.meter_id.number,
                 )
             )
