@@ -30,6 +30,7 @@
         "views/amr_headend_event_views.xml",
         "views/amr_meter_views.xml",
         "views/amr_meter_radio_views.xml",
+        "views/amr_meter_clock_views.xml",
         "views/amr_read_task_views.xml",
     ],
     "assets": {

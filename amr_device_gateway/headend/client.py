@@ -37,6 +37,7 @@ class Reply(NamedTuple):
     :param reply: frame of the device, or None
     :param error: None, "timeout", "offline", "unknown_link", "deadline" or "busy"
     :param ms: time on the line
+    :param at: head-end's time of the reply, seconds since 1970
     :param sent: whether a byte left for the device (only then is its state in doubt)
     """
 
@@ -45,6 +46,7 @@ class Reply(NamedTuple):
     error: str | None
     ms: int
     sent: bool = False
+    at: float | None = None
 
 
 class HeadEndClient:
@@ -112,6 +114,7 @@ class HeadEndClient:
                 one["error"],
                 one["ms"],
                 one.get("sent", False),
+                one.get("at"),
             )
             for one in answer["replies"]
         ]

@@ -39,7 +39,7 @@ class Outcome:
     "busy" none did, after "timeout" one did and the device's state is unknown.
     """
 
-    __slots__ = ("request", "reply", "error", "ms", "sent")
+    __slots__ = ("request", "reply", "error", "ms", "sent", "at")
 
     def __init__(self, request, reply=None, error=None, ms=0, sent=False):
         self.request = request
@@ -47,6 +47,7 @@ class Outcome:
         self.error = error
         self.ms = ms
         self.sent = sent
+        self.at = time.time() if reply else None
 
     def as_dict(self):
         return {
@@ -55,6 +56,7 @@ class Outcome:
             "error": self.error,
             "ms": self.ms,
             "sent": self.sent,
+            "at": self.at,
         }
 
 
@@ -225,6 +227,9 @@ class Link:
             return Outcome(request.frame, error="offline")
         self._recent.append((request.protocol.name, request.frame))
         start = loop.time()
+        if not request.protocol.is_answered(request.frame):
+            self._tell(request)
+            return Outcome(request.frame, sent=True)
         steps = request.protocol.steps(request.frame)
         for number, step in enumerate(steps, 1):
             if number > 1:
@@ -240,6 +245,13 @@ class Link:
         ms = round((loop.time() - start) * 1000)
         error = None if reply else "timeout"
         return Outcome(request.frame, reply, error, ms, sent=True)
+
+    def _tell(self, request):
+        """Send what nobody answers."""
+        self.session.send(request.frame)
+        if self.watch:
+            self.watch.frame(self.key, "out", request.protocol, request.frame)
+        self._free_at = asyncio.get_running_loop().time() + self.pace
 
     async def _step(self, request, step, asked, left):
         """Send one frame of a request and return the reply, or None."""

@@ -4,12 +4,16 @@ from . import amr_link
 from . import amr_meter_model
 from . import amr_meter
 from . import amr_meter_radio
+from . import amr_meter_clock
+from . import amr_link_clock
 from . import amr_command
 from . import amr_command_relay
+from . import amr_command_clock
 from . import amr_command_frame
 from . import amr_headend_event
 from . import amr_headend_event_uplink
 from . import amr_read_scope_mixin
 from . import amr_read_kpi
 from . import amr_read_task
+from . import amr_read_task_clock
 from . import amr_read_task_line

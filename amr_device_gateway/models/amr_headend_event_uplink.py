@@ -32,7 +32,7 @@ class AmrHeadendEventUplink(models.Model):
         if not meter and self._is_foreign(device, meters, decoded.address):
             return
         at = self._get_at().replace(microsecond=0)
-        meter.sudo()._note_uplink(at)
+        meter.sudo()._note_uplink(at, protocol.clock_from([decoded]))
         rows = self._prepare_push_rows(protocol, decoded, at)
         whose = {"meter_id": meter.id} if meter else {"address": decoded.address}
         door = self.env["amr.reading"]

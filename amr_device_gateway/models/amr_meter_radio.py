@@ -3,6 +3,9 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..tools import local_time
+from ..tools.clock import stamp
+
 IMEI, EUI = re.compile(r"\d{15}"), re.compile(r"[0-9a-f]{16}")
 
 
@@ -104,11 +107,15 @@ class AmrMeterRadio(models.Model):
         digits = (address or "").lstrip("0")
         return bool(digits) and self._get_remote_address().lstrip("0") == digits
 
-    def _note_uplink(self, at):
-        """Keep when these meters last reported by themselves.
+    def _note_uplink(self, at, clock=None):
+        """Keep when these meters last reported by themselves, and how their clock is.
 
         :param datetime at: naive UTC, of the platform
+        :param datetime clock: what the meter's own clock showed, None when not told
         """
         for meter in self:
             if not meter.uplink_at or meter.uplink_at < at:
                 meter.uplink_at = at
+            if clock:
+                true = local_time(stamp(at), meter._get_clock_tz())
+                meter._note_clock(round((clock - true).total_seconds()), at)

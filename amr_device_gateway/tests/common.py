@@ -18,6 +18,7 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.job import Job
 
 CLIENT = "odoo.addons.amr_device_gateway.tools.exchange.HeadEndClient"
+JOB_MODELS = ("amr.command", "amr.read.task", "amr.meter")
 FIXED_CLOCK = 1_790_000_000.0
 
 
@@ -158,7 +159,7 @@ class GatewayMixin:
         return self.env["queue.job"].search(
             [
                 ("state", "=", "pending"),
-                ("model_name", "in", ("amr.command", "amr.read.task")),
+                ("model_name", "in", JOB_MODELS),
                 "|",
                 ("eta", "=", False),
                 ("eta", "<=", fields.Datetime.now()),

@@ -1,3 +1,4 @@
+from .clock import MAX_ADJUSTMENT, RIGHT_WITHIN, ClockReader, drift_of, local_time
 from .exchange import (
     HEAD_END_AWAY,
     OFFLINE,

@@ -25,6 +25,7 @@ class Exchange(NamedTuple):
     :param str error: what went wrong on the way (``timeout``, ``offline``, …)
     :param bool sent: whether a byte may have left for the device
     :param decoded: the reply in readable form
+    :param at: head-end's time of the reply, seconds since 1970
     """
 
     request: bytes
@@ -33,6 +34,7 @@ class Exchange(NamedTuple):
     ms: int = 0
     sent: bool = True
     decoded: Any = None
+    at: float | None = None
 
     @property
     def problem(self):
@@ -81,6 +83,7 @@ async def exchange(client, link, protocol, frames, timeout, priority=0):
             ms=reply.ms,
             sent=reply.sent,
             decoded=protocol.decode(reply.reply) if reply.reply else None,
+            at=reply.at,
         )
         for reply in replies
     ]

@@ -7,6 +7,7 @@ DEFAULTS = {
     "amr.retry_delay": 300,  # between two tries of a meter that does not answer
     "amr.offline_delay": 60,  # the same when its link is offline; a log-in comes first
     "amr.command_retry_delay": 30,  # between two rounds of a command
+    "amr.clock_limit": 60,  # that a meter's clock may be off before the plan sets it
     "amr.command_deadline": 86400,  # after which a command is not sent any more
 }
 

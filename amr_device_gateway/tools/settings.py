@@ -7,12 +7,14 @@ Section ``[amr]`` of Odoo's configuration file; an environment variable wins ove
     headend_token = …                 shared with the head-end
     relay_password = 02000000
     relay_operator = 00000000
+    clock_password = 04000000
     credit_key = …                    authenticates prepaid credit
 
 The variables are ``AMR_HEADEND_URL``, ``AMR_HEADEND_TOKEN`` and so on.
 ``relay_password`` is the level (two digits) and the six digits of the password that
 DL/T 645-2007 meters want with a relay command; 02 and zeros are what meters leave the
-factory with. ``relay_operator`` is the operator code (eight digits).
+factory with. ``clock_password`` is the same for writing the clock: its level is 04
+by the standard. ``relay_operator`` is the operator code (eight digits).
 """
 
 import os
@@ -34,6 +36,7 @@ class GatewaySettings:
     relay_password: str = field(repr=False)
     relay_operator: str
     credit_key: str = field(default="", repr=False)
+    clock_password: str = field(default="04000000", repr=False)
 
 
 def gateway_settings():
@@ -53,4 +56,5 @@ def gateway_settings():
         relay_password=get("relay_password", "02000000"),
         relay_operator=get("relay_operator", "00000000"),
         credit_key=get("credit_key", ""),
+        clock_password=get("clock_password", "04000000"),
     )

@@ -257,6 +257,10 @@ class Protocol:
         """Whether ``reply`` answers ``request``."""
         raise NotImplementedError
 
+    def is_answered(self, request):
+        """Whether anybody answers ``request``; nobody answers a broadcast."""
+        return True
+
     def steps(self, request):
         """Frames of ``request``, to be sent in one go, each after the answer to the one
         before; the answer to the last one is the reply."""
@@ -319,6 +323,11 @@ class Protocol:
 
     def clock_from(self, decodeds):
         """The device's local time (naive) from the answers, None when not told."""
+        return None
+
+    def broadcast_clock(self, moment):
+        """Request that sets the clocks of all devices on a line, None when there is no
+        such thing. Nobody answers it."""
         return None
 
     def set_clock(self, address, moment, *, password, operator):

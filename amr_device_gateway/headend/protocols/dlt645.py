@@ -117,6 +117,14 @@ def redact(frame, secret):
     return text[: 2 * checksum] + "**" + text[2 * checksum + 2 :]
 
 
+def is_broadcast_clock(request, function):
+    """Whether ``request`` sets all clocks on the line, which nobody answers."""
+    frame = parse(request)
+    if isinstance(frame, Fault):
+        return False
+    return (frame.address, frame.control) == (BROADCAST, function)
+
+
 def same_meter(asked, answered):
     """Whether a reply from ``answered`` may answer a request to ``asked``.
 

@@ -219,6 +219,9 @@ class Dlt645v2007(Prepaid):
     def join(self, decodeds):
         return dlt645_reply.join(EDITION, decodeds)
 
+    def is_answered(self, request):
+        return not dlt645.is_broadcast_clock(request, CLOCK)
+
     def matches(self, request, reply):
         asked, answer = dlt645.parse(request), dlt645.parse(reply)
         return dlt645_reply.answers(EDITION, asked, answer, WITH_ITEM, (WRITE,))

@@ -7,6 +7,7 @@ from ..protocols import dlt645_2007 as dlt
 from ..protocols.base import Fault
 from ..protocols.dlt645_reply import ERROR, REPLY
 from ..protocols.dlt645_words import RELAY_OPEN_BIT
+from .clock import obey_broadcast, write_clock
 from .meter import CENT, Meter
 
 #: How many of ten hundredths of a kWh each of the four rates counts.
@@ -37,7 +38,11 @@ class ElectricityMeter(Meter):
         if request.control == dlt.READ_ADDRESS:
             return "read", self._reply(dlt.READ_ADDRESS, self._packed_address())
         if request.address == dlt645.BROADCAST:
+            if request.control == dlt.CLOCK:
+                obey_broadcast(self, request.data)
             return "other", None
+        if request.control == dlt.WRITE and len(request.data) >= 12:
+            return "clock", self._write(request.data)
         if request.control == dlt.READ and len(request.data) >= 4:
             return "read", self._read(int.from_bytes(request.data[:4], "little"))
         if request.control == dlt.RELAY:
@@ -111,6 +116,12 @@ class ElectricityMeter(Meter):
         if not self.state.prepaid:
             return None
         return bcd.pack_number(self.balance(), 4, 2)
+
+    def _write(self, data):
+        """Date and time; like a meter out of the factory it checks no password."""
+        if not write_clock(self, int.from_bytes(data[:4], "little"), data[12:]):
+            return self._error(dlt.WRITE, NO_DATA)
+        return self._reply(dlt.WRITE)
 
     # === RELAY === #
 

@@ -23,6 +23,9 @@ class State:
     """What survives a restart; numbers in kWh or m³, times in epoch seconds.
 
     :param relay: 'closed' = supplied, 'open' = cut (for water: valve shut)
+    :param clock_offset: seconds that its clock is ahead; behind when negative
+    :param clock_rate: seconds a day that it gains, since ``clock_at``
+    :param clock_adjusted_on: its own day of the last broadcast it obeyed
     :param delay_ms: how long the meter thinks before it answers
     :param drop_replies: how many replies get lost; likewise corrupt (wrong checksum),
         garble (noise before it) and repeat (sent twice)
@@ -44,7 +47,10 @@ class State:
     purchase_no: int = 0
     customer_no: str = ""
     password: str = ""
-    clock_offset: int = 0
+    clock_offset: float = 0
+    clock_rate: float = 0
+    clock_at: float | None = None
+    clock_adjusted_on: str = ""
     delay_ms: int = 0
     silent: bool = False
     dark: bool = False
@@ -74,6 +80,9 @@ MEMORY = (
     "at",
     "origin_index",
     "origin_at",
+    "clock_offset",
+    "clock_at",
+    "clock_adjusted_on",
 )
 
 #: What happens to a reply: named by the counter that says to how many more.
@@ -92,6 +101,7 @@ ADJUSTABLE = {
     "balance",
     "purchase_no",
     "clock_offset",
+    "clock_rate",
     "delay_ms",
     "silent",
     "only",
@@ -151,7 +161,19 @@ class Meter:
 
     def local_now(self):
         """The meter's own local time (naive)."""
-        return self._local(self.clock() + self.state.clock_offset).replace(tzinfo=None)
+        return self._local(self.clock() + self.clock_error()).replace(tzinfo=None)
+
+    def clock_error(self):
+        """Seconds that its clock is ahead of the true time."""
+        state = self.state
+        since = state.origin_at if state.clock_at is None else state.clock_at
+        return state.clock_offset + state.clock_rate * (self.clock() - since) / 86400
+
+    def set_clock(self, moment):
+        """Let its clock show ``moment`` (local, naive) from now on."""
+        true = self._local(self.clock()).replace(tzinfo=None)
+        self.state.clock_offset = (moment - true).total_seconds()
+        self.state.clock_at = self.clock()
 
     def _local(self, seconds):
         return datetime.fromtimestamp(seconds, self.zone)

@@ -1,5 +1,6 @@
 """CJ/T 188 meters: water and gas with a valve, and heat."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from ..protocols import bcd, cjt188, cjt188_items, registry
@@ -48,7 +49,17 @@ class WaterMeter(Meter):
             return "read", self._reply(request, request.data[:3] + self._amount(index))
         if item == cjt188.VALVE and request.control in (cjt188.WRITE, 0x2A):
             return "relay", self._valve(request)
+        if item == cjt188.CLOCK and request.control == cjt188.WRITE:
+            return "clock", self._write_clock(request)
         return "other", self._error(request)
+
+    def _write_clock(self, request):
+        text = cjt188_items.clock_text(request.data[3:10], self.protocol.clock)
+        try:
+            self.set_clock(datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S"))
+        except ValueError:
+            return self._error(request)
+        return self._reply(request, request.data[:3] + self._status())
 
     def _reply(self, request, data):
         control = cjt188.REPLY | request.control
