@@ -50,6 +50,7 @@
         "views/amr_vee_rule_views.xml",
         "views/amr_reading_verdict_views.xml",
         "views/amr_unknown_reading_views.xml",
+        "views/amr_refused_reading_views.xml",
         "views/amr_route_book_views.xml",
         "views/amr_read_task_views.xml",
         "wizards/amr_alarm_acknowledge_views.xml",

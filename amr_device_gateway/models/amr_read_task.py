@@ -208,7 +208,12 @@ class AmrReadTask(models.Model):
             for register, index in result.indexes.items()
         ]
         if rows:
-            self._record_readings(rows)
+            if self._record_readings(rows).refused:
+                # what answered nonsense is pending still
+                self._postpone_lines(
+                    {row["meter_id"] for row in rows},
+                    seconds(self.env, "amr.retry_delay"),
+                )
             self._commit()
         failed = [result for result in results if result.error]
         if failed:

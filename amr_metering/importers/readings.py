@@ -14,6 +14,7 @@ class ReadingImporter(SheetImporter):
 
     def prepare(self, rows):
         company = [("company_id", "=", self.company.id)]
+        self.earliest, __ = self.env["amr.refused.reading"]._get_bounds()
         self.found = {}
         for key in ("number", "address"):
             names = {str(row.values[key]) for row in rows if key in row.values}
@@ -69,6 +70,8 @@ class ReadingImporter(SheetImporter):
         read_at = utc(values["read_at"], meter.community_id.tz)
         if read_at > fields.Datetime.now() + TOMORROW:
             raise RowError(self.env._("This is in the future."), "read_at")
+        if read_at < self.earliest:
+            raise RowError(self.env._("This is too long ago."), "read_at")
         delivery = {
             "meter_id": meter.id,
             "register": values.get("register", "total"),

@@ -20,6 +20,7 @@ from . import amr_reading_verdict
 from . import amr_meter_vee
 from . import amr_meter_estimate
 from . import amr_unknown_reading
+from . import amr_refused_reading
 from . import amr_exception_actions
 from . import amr_read_task
 from . import amr_read_task_result

@@ -37,7 +37,12 @@ class AmrException(models.Model):
     )
 
     kind = fields.Selection(
-        [*FINDINGS, ("unknown", "Unknown meter"), ("device", "Device")],
+        [
+            *FINDINGS,
+            ("unknown", "Unknown meter"),
+            ("refused", "Refused rows"),
+            ("device", "Device"),
+        ],
         required=True,
         readonly=True,
         index=True,

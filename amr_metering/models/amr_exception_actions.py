@@ -146,6 +146,19 @@ class AmrException(models.Model):
         action["context"] = {}
         return action
 
+    def action_open_refused(self):
+        """Show the rows that could not be readings, as they came."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "amr_metering.amr_refused_reading_action"
+        )
+        action["domain"] = [
+            ("meter_id", "=", self.meter_id.id),
+            ("address", "=", self.origin),
+        ]
+        action["context"] = {}
+        return action
+
     def action_assign_to_me(self):
         self.write({"user_id": self.env.uid})
         return True

@@ -122,7 +122,8 @@ class AmrInterval(models.Model):
             )
         self.invalidate_model(["quality"])
         held._accept_freezes()
-        held._settle_exceptions()
+        held.meter_id.sudo()._refresh_latest()
+        held._settle_exceptions(self.env._("Accepted by %s.", self.env.user.name))
 
     def _accept_freezes(self):
         """Accept the daily freezes that hourly ingestion made of these values."""

@@ -66,15 +66,54 @@ CHECK_SQL = """
        AND (p.before_at = p.read_at AND p.before_index = p.index) IS NOT TRUE
 """
 
+# Ids grow: what has a smaller one than the first of these was known before.
 INSERT_SQL = """
-    INSERT INTO amr_interval (meter_id, register, read_at, index, source, quality,
-                              received_at)
-    SELECT meter_id, register, read_at, index, source,
-           CASE WHEN finding IS NOT NULL THEN 'suspect'
-                WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
-           now() AT TIME ZONE 'UTC'
-      FROM amr_interval_checked
-    ON CONFLICT DO NOTHING
+    WITH taken AS (
+        INSERT INTO amr_interval (meter_id, register, read_at, index, source, quality,
+                                  received_at)
+        SELECT meter_id, register, read_at, index, source,
+               CASE WHEN finding IS NOT NULL THEN 'suspect'
+                    WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
+               now() AT TIME ZONE 'UTC'
+          FROM amr_interval_checked
+        ON CONFLICT DO NOTHING
+        RETURNING id)
+    SELECT count(*), COALESCE(min(id), 'Infinity'::float8) FROM taken
+"""
+
+# As in reading_sql: what was known before stays what was made of it …
+AGAIN_SQL = """
+    DROP TABLE IF EXISTS amr_interval_again;
+    CREATE TEMPORARY TABLE amr_interval_again ON COMMIT DROP AS
+    SELECT c.line, c.meter_id, c.finding, k.*
+      FROM amr_interval_checked c
+     CROSS JOIN LATERAL (
+        SELECT i.id, i.read_at, i.received_at, i.quality FROM amr_interval i
+         WHERE i.meter_id = c.meter_id AND i.register = c.register
+           AND i.read_at = c.read_at AND i.index = c.index AND i.id < %(first)s
+        OFFSET 0) k;
+    DELETE FROM amr_interval_checked
+     WHERE line IN (SELECT line FROM amr_interval_again)
+"""
+
+# … unless nothing speaks against it any more and nobody has decided on it.
+CLEARED_SQL = """
+    UPDATE amr_interval i SET quality = 'ok'
+      FROM amr_interval_again a
+     WHERE i.meter_id = a.meter_id AND i.read_at = a.read_at AND i.id = a.id
+       AND a.quality = 'suspect' AND a.finding IS NULL AND a.received_at >= a.read_at
+       AND EXISTS (SELECT 1 FROM amr_exception e
+                    WHERE e.meter_id = a.meter_id AND e.state = 'open'
+                      AND e.kind IN ('conflict', 'negative'))
+       AND NOT EXISTS (  -- somebody put its freeze aside
+            SELECT 1 FROM amr_reading r
+             WHERE r.meter_id = i.meter_id AND r.register = i.register
+               AND r.kind = 'daily' AND r.read_at = i.read_at AND r.index = i.index
+               AND r.quality = 'suspect' AND NOT EXISTS (
+                    SELECT 1 FROM amr_reading_verdict v
+                      JOIN amr_exception e ON e.id = v.exception_id
+                     WHERE v.reading_id = r.id AND e.state = 'open'))
+    RETURNING i.id
 """
 
 LATEST_SQL = """
@@ -82,18 +121,16 @@ LATEST_SQL = """
        SET latest_index = r.index, latest_at = r.read_at, comm_fault_since = NULL
       FROM (SELECT DISTINCT ON (meter_id) meter_id, index, read_at
               FROM amr_interval_checked
-             WHERE register = 'total' AND finding IS NULL
+             WHERE register = 'total' AND finding IS NULL AND source <> 'estimate'
              ORDER BY meter_id, read_at DESC, line DESC) r
      WHERE m.id = r.meter_id AND (m.latest_at IS NULL OR m.latest_at <= r.read_at)
 """
 
 # One exception a meter and kind, however many hours are odd.
 FINDINGS_SQL = """
-    SELECT c.finding, c.meter_id, count(*), min(c.read_at)
-      FROM amr_interval_checked c
-      JOIN amr_interval i USING (meter_id, register, read_at, index)
-     WHERE c.finding IS NOT NULL AND i.received_at = now() AT TIME ZONE 'UTC'
-     GROUP BY c.finding, c.meter_id
+    SELECT finding, meter_id, count(*), min(read_at)
+      FROM amr_interval_checked WHERE finding IS NOT NULL
+     GROUP BY finding, meter_id
 """
 
 MIDNIGHT_SQL = """
@@ -108,7 +145,7 @@ MIDNIGHT_SQL = """
 class AmrInterval(models.Model):
     _inherit = "amr.interval"
 
-    def _settle_exceptions(self):
+    def _settle_exceptions(self, resolution):
         """Settle what ingestion raised of meters that have no suspect value left."""
         suspects = self.search(
             [("meter_id", "in", self.meter_id.ids), ("quality", "=", "suspect")]
@@ -120,9 +157,7 @@ class AmrInterval(models.Model):
                 ("state", "=", "open"),
             ]
         )
-        exceptions.filtered(lambda e: not e._get_suspects())._settle(
-            self.env._("Accepted by %s.", self.env.user.name)
-        )
+        exceptions.filtered(lambda e: not e._get_suspects())._settle(resolution)
 
     @api.model
     def _ingest_with_others(self, rows):
@@ -152,7 +187,7 @@ class AmrInterval(models.Model):
         cr = self.env.cr
         first = min(row["read_at"] for row in rows)
         last = max(row["read_at"] for row in rows)
-        ensure_partitions(cr, TABLE, first.date(), last.date())
+        ensure_partitions(cr, TABLE, {row["read_at"].date() for row in rows})
         Reading._stage_rows(rows)
         cr.execute(RESOLVE_SQL, {"company": self.env.company.id})
         cr.execute(
@@ -164,11 +199,10 @@ class AmrInterval(models.Model):
                 "last": last,
             },
         )
-        cr.execute(INSERT_SQL)
-        inserted = cr.rowcount
-        cr.execute(LATEST_SQL)
+        inserted, cleared = self._insert(cr.rowcount)
         self.env["amr.alarm"]._schedule_check()
         self.env.invalidate_all(flush=False)
+        self._use_cleared(cleared)
         findings = self._raise_findings()
         freezes = self._take_freezes(rows)
         unknown = self.env["amr.unknown.reading"]._keep(rows)
@@ -180,6 +214,34 @@ class AmrInterval(models.Model):
             unknown=unknown,
         )
         return result, freezes
+
+    @api.model
+    def _insert(self, checked):
+        """Insert the rows that were looked at.
+
+        :param int checked: how many they are
+        :return: how many are new, and the ids of those that were held back before and
+            are used now
+        """
+        cr, cleared = self.env.cr, []
+        cr.execute(INSERT_SQL)
+        inserted, first = cr.fetchone()
+        if inserted < checked:
+            cr.execute(AGAIN_SQL, {"first": first})
+            cr.execute(CLEARED_SQL)
+            cleared = [row[0] for row in cr.fetchall()]
+        cr.execute(LATEST_SQL)
+        return inserted, cleared
+
+    @api.model
+    def _use_cleared(self, interval_ids):
+        """Use what came in again and fits now (its freeze of midnight comes again)."""
+        if interval_ids:
+            cleared = self.browse(interval_ids)
+            cleared.meter_id._refresh_latest()
+            cleared._settle_exceptions(
+                self.env._("It came in again, and nothing speaks against it now.")
+            )
 
     @api.model
     def _take_freezes(self, rows):

@@ -15,6 +15,21 @@ STATES = [
 ]
 
 
+# At one moment what people decided on (the reading) counts before the hourly value.
+LATEST_SQL = """
+    SELECT index, read_at FROM (
+        (SELECT index, read_at, 1 AS rank FROM amr_reading
+          WHERE meter_id = %(meter)s AND register = 'total' AND quality = 'ok'
+            AND superseded_by_id IS NULL
+          ORDER BY read_at DESC, id DESC LIMIT 1)
+        UNION ALL
+        (SELECT index, read_at, 2 FROM amr_interval
+          WHERE meter_id = %(meter)s AND register = 'total' AND quality = 'ok'
+          ORDER BY read_at DESC, index DESC LIMIT 1)) newest
+     ORDER BY read_at DESC, rank LIMIT 1
+"""
+
+
 class AmrMeter(models.Model):
     """Meter (表计): one device. Where it measures is told by its installations."""
 
@@ -258,22 +273,13 @@ class AmrMeter(models.Model):
         self.browse(row[0] for row in changed)._notify_status()
 
     def _refresh_latest(self):
-        """Take each meter's latest index from its newest usable reading."""
+        """Take each meter's latest index from the newest usable one, hourly or not."""
+        self.env["amr.reading"].flush_model()
         for meter in self:
-            reading = self.env["amr.reading"].search(
-                [
-                    ("meter_id", "=", meter.id),
-                    ("register", "=", "total"),
-                    ("quality", "=", "ok"),
-                    ("superseded_by_id", "=", False),
-                ],
-                order="read_at desc, id desc",
-                limit=1,
-            )
-            meter.write(
-                {"latest_index": reading.index, "latest_at": reading.read_at or False}
-            )
-            if not reading:
+            found = self.env.execute_query(SQL(LATEST_SQL, meter=meter.id))
+            index, read_at = found[0] if found else (0, False)
+            meter.write({"latest_index": index, "latest_at": read_at})
+            if not found:
                 meter.installation_ids._show_opening_index()
 
     def _daily_usage(self, date_from, date_to):

@@ -17,9 +17,11 @@ TICK_SQL = """
            index = r.index, read_at = r.read_at,
            usage = amr_index_step(l.previous_index, r.index, mm.digits) * m.factor
       FROM (SELECT DISTINCT ON (r.meter_id) r.meter_id, r.id, r.index, r.read_at
-              FROM unnest(%(meters)s::integer[], %(kinds)s::varchar[],
-                          %(times)s::timestamp[]) AS brought (meter_id, kind, read_at)
-              JOIN amr_reading r USING (meter_id, kind, read_at)
+              FROM unnest(%(meters)s::integer[], %(registers)s::varchar[],
+                          %(kinds)s::varchar[], %(times)s::timestamp[],
+                          %(indexes)s::numeric(16, 3)[])
+                   AS brought (meter_id, register, kind, read_at, index)
+              JOIN amr_reading r USING (meter_id, register, kind, read_at, index)
              ORDER BY r.meter_id, (r.register = 'total') DESC, r.id DESC) r
       JOIN amr_meter m ON m.id = r.meter_id
       JOIN amr_meter_model mm ON mm.id = m.model_id
@@ -33,15 +35,32 @@ class AmrReadTask(models.Model):
     def _record_readings(self, rows):
         """Take readings of this task through the one door and tick their meters off.
 
+        A meter of which a row cannot be a reading was not read: it counts as a failed
+        try and is asked again; what else it brought is kept.
+
         :param list rows: as :meth:`amr.reading._ingest` takes them, with ``meter_id``
         :return: the door's ``IngestResult``
         """
         self.ensure_one()
         unread = self._lock_unread_meters(row["meter_id"] for row in rows)
         rows = [row for row in rows if row["meter_id"] in unread]
-        result = self.env["amr.reading"]._ingest(rows)
-        self._tick_off(rows)
-        return result
+        sound, refused = self.env["amr.refused.reading"]._sift(rows)
+        result = self.env["amr.reading"]._ingest(sound)
+        read = {id(row) for row in sound}
+        failed = {row["meter_id"]: row for row in rows if id(row) not in read}
+        self._tick_off([row for row in sound if row["meter_id"] not in failed])
+        if failed:
+            self._record_failures(
+                {
+                    meter_id: self.env._(
+                        "It answered, but %(index)s at %(time)s (UTC) is no reading.",
+                        index=row["index"],
+                        time=row["read_at"],
+                    )
+                    for meter_id, row in failed.items()
+                }
+            )
+        return result._replace(refused=refused)
 
     def _tick_off(self, rows):
         """Tick off the meters that readings were just taken of."""
@@ -52,6 +71,8 @@ class AmrReadTask(models.Model):
                 {
                     "task": self.id,
                     "meters": [row["meter_id"] for row in rows],
+                    "registers": [row.get("register", "total") for row in rows],
+                    "indexes": [row["index"] for row in rows],
                     "kinds": [row["kind"] for row in rows],
                     "times": [row["read_at"] for row in rows],
                 },

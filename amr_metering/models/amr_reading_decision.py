@@ -95,6 +95,7 @@ class AmrReading(models.Model):
         self.meter_id.check_access("write")
         readings = self.sudo().filtered(lambda r: r.quality == "ok")
         readings.quality = "suspect"
+        readings._put_hours_aside()
         self.sudo().meter_id._refresh_latest()
         for meter in readings.meter_id:
             meter.message_post(
@@ -108,6 +109,23 @@ class AmrReading(models.Model):
                 )
             )
         return True
+
+    def _put_hours_aside(self):
+        """A freeze may have come in as the hour of midnight, which is wrong, too."""
+        self.flush_recordset()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE amr_interval i SET quality = 'suspect'
+                  FROM amr_reading r
+                 WHERE r.id = ANY(%s) AND r.kind = 'daily' AND i.meter_id = r.meter_id
+                   AND i.register = r.register AND i.read_at = r.read_at
+                   AND i.index = r.index AND i.quality = 'ok'
+                """,
+                list(self.ids),
+            )
+        )
+        self.env["amr.interval"].invalidate_model(["quality"])
 
     def _accept(self):
         """Take suspect readings as good; others of the same time are superseded.

@@ -3,30 +3,31 @@ reads, pushes and estimates all come in through :meth:`AmrReading._ingest`."""
 
 import csv
 import io
-from decimal import InvalidOperation
 from typing import NamedTuple
 
 from odoo import api, models
-from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from .reading_sql import (
+from .reading_effect_sql import (
     ANSWERED_SQL,
     ANSWERS_SQL,
-    CHECK_SQL,
     DUPLICATE_SQL,
     FUNCTIONS_SQL,
-    INSERT_SQL,
-    JUDGE_SQL,
     LATEST_SQL,
-    RESOLVE_SQL,
-    STAGE_SQL,
     SUPERSEDE_SQL,
     VERDICT_SQL,
 )
+from .reading_sql import (
+    AGAIN_SQL,
+    CHECK_SQL,
+    CLEARED_SQL,
+    INSERT_SQL,
+    JUDGE_SQL,
+    RESOLVE_SQL,
+    STAGE_SQL,
+)
 
 CLOCK_TOLERANCE = "10 minutes"  # of the interval store
-INDEX_LIMIT = 10**12  # what the column and the widest register hold
 
 
 class IngestResult(NamedTuple):
@@ -37,6 +38,7 @@ class IngestResult(NamedTuple):
     conflicts: int
     suspects: int
     unknown: int
+    refused: int = 0
 
 
 class AmrReading(models.Model):
@@ -53,7 +55,8 @@ class AmrReading(models.Model):
         """Take readings in: de-duplicate, validate, insert, raise what is odd.
 
         Nothing is lost: the same row twice is one reading; a different value for the
-        same time is kept as suspect; a row of an unknown meter becomes an exception.
+        same time is kept as suspect; a row of an unknown meter, or one that cannot be
+        a reading at all, becomes an exception and the others are taken.
 
         :param list rows: dicts with ``meter_id`` or ``address``, ``register``
             ("total" when left out), ``read_at`` (naive UTC datetime), ``kind``,
@@ -61,16 +64,36 @@ class AmrReading(models.Model):
         :rtype: IngestResult
         """
         self = self.sudo()
+        rows, refused = self.env["amr.refused.reading"]._sift(rows)
         if not rows:
-            return IngestResult(0, 0, 0, 0, 0)
-        if any(row["kind"] == "hourly" for row in rows):
-            return self.env["amr.interval"]._ingest_with_others(rows)
+            result = IngestResult(0, 0, 0, 0, 0)
+        elif any(row["kind"] == "hourly" for row in rows):
+            result = self.env["amr.interval"]._ingest_with_others(rows)
+        else:
+            result = self._ingest_sound(rows)
+        return result._replace(refused=refused)
+
+    @api.model
+    def _ingest_typed(self, rows):
+        """Take in what a person has typed, who can put it right at once.
+
+        :raises UserError: a row cannot be a reading
+        """
+        self.env["amr.refused.reading"]._check(rows)
+        return self._ingest(rows)
+
+    @api.model
+    def _ingest_sound(self, rows):
+        """Take in rows that can be readings, none of them hourly.
+
+        :rtype: IngestResult
+        """
         self.env.flush_all()
         self._stage_rows(rows)
         cr = self.env.cr
         if not all(row.get("meter_id") for row in rows):
             cr.execute(RESOLVE_SQL, {"company": self.env.company.id})
-        inserted, enabled = self._check_and_insert()
+        inserted, enabled, cleared = self._check_and_insert()
         cr.execute(
             "SELECT DISTINCT meter_id FROM amr_reading_stage WHERE meter_id IS NOT NULL"
         )
@@ -82,6 +105,7 @@ class AmrReading(models.Model):
         duplicates = len(rows) - inserted - unknown
         findings = self._record_verdicts(duplicates)
         self._answer_exceptions()
+        self._settle_cleared(cleared)
         self.env["amr.alarm"]._schedule_check()
         return IngestResult(
             inserted=inserted,
@@ -95,8 +119,8 @@ class AmrReading(models.Model):
     def _check_and_insert(self):
         """Judge the staged rows by the rules in force and insert them.
 
-        :return: how many readings are new, and the ids of meters read for the first
-            time
+        :return: how many readings are new, the ids of meters read for the first time,
+            and ``(reading id, exception id)`` of what was held back and is used now
         """
         cr = self.env.cr
         self.env["amr.vee.rule"]._load_effective(
@@ -104,14 +128,19 @@ class AmrReading(models.Model):
         )
         cr.execute("DROP TABLE IF EXISTS amr_reading_checked")
         cr.execute(CHECK_SQL)
+        checked, cleared = cr.rowcount, []
         cr.execute(JUDGE_SQL)
         cr.execute(INSERT_SQL)
-        inserted = cr.rowcount
+        inserted, first = cr.fetchone()
+        if inserted < checked:
+            cr.execute(AGAIN_SQL, {"first": first})
+            cr.execute(CLEARED_SQL)
+            cleared = cr.fetchall()
         cr.execute(SUPERSEDE_SQL)
         cr.execute(LATEST_SQL)
         enabled = [meter_id for (meter_id,) in cr.fetchall() if meter_id]
         cr.execute(ANSWERED_SQL)
-        return inserted, enabled
+        return inserted, enabled, cleared
 
     @api.model
     def _stage_rows(self, rows):
@@ -119,13 +148,7 @@ class AmrReading(models.Model):
         write = csv.writer(buffer).writerow
         times = {}  # a delivery has few of them, and each takes long to write out
         for line, row in enumerate(rows):
-            index, read_at, get = row["index"], row["read_at"], row.get
-            try:
-                shown = 0 <= index < INDEX_LIMIT
-            except (InvalidOperation, TypeError):
-                shown = False
-            if not shown:
-                self._refuse_index(row)
+            read_at, get = row["read_at"], row.get
             if read_at not in times:
                 times[read_at] = str(read_at)
             write(
@@ -137,7 +160,7 @@ class AmrReading(models.Model):
                     times[read_at],
                     row["kind"],
                     row["source"],
-                    index,
+                    row["index"],
                     get("note") or "",
                 )
             )
@@ -145,19 +168,6 @@ class AmrReading(models.Model):
         self.env.cr.execute(STAGE_SQL)
         self.env.cr.copy_expert(
             "COPY amr_reading_stage FROM STDIN WITH (FORMAT csv)", buffer
-        )
-
-    @api.model
-    def _refuse_index(self, row):
-        """:raises UserError: what a row has for an index is no index"""
-        meter = self.env["amr.meter"].browse(row.get("meter_id") or ()).exists()
-        raise UserError(
-            self.env._(
-                "Meter %(meter)s: “%(index)s” is no index. Give the number that the "
-                "register shows, from 0 on.",
-                meter=meter.number or row.get("address") or "?",
-                index=row["index"],
-            )
         )
 
     @api.model
@@ -189,3 +199,20 @@ class AmrReading(models.Model):
                     read_at=read_at,
                 )
             )
+
+    @api.model
+    def _settle_cleared(self, cleared):
+        """Use what came in again and fits now; its exceptions are settled.
+
+        :param list cleared: ``(reading id, exception id)``
+        """
+        if not cleared:
+            return
+        readings = self.browse({reading_id for reading_id, _exception in cleared})
+        exceptions = self.env["amr.exception"].browse({row[1] for row in cleared})
+        readings.meter_id._refresh_latest()
+        for exception in exceptions:
+            if exception.state == "open" and not exception._get_suspects():
+                exception._settle(
+                    self.env._("It came in again, and nothing speaks against it now.")
+                )

@@ -126,10 +126,11 @@ class AmrSnapshot(models.Model):
             meter does not measure it
         :return: number of new records
         """
+        rows = self.env["amr.refused.reading"]._sift_values(rows, MEASURED)
         if not rows:
             return 0
-        days = [row["read_at"].date() for row in rows]
-        ensure_partitions(self.env.cr, TABLE, min(days), max(days))
+        days = {row["read_at"].date() for row in rows}
+        ensure_partitions(self.env.cr, TABLE, days)
         names = ("meter_id", "read_at", "event", *MEASURED)
         values = [
             tuple({"event": "periodic", **row}.get(name) for name in names)

@@ -1,7 +1,13 @@
-"""The statements behind the one door for readings (``amr.reading._ingest``)."""
+"""How the one door (``amr.reading._ingest``) looks at a delivery and takes it in."""
 
 # how many months lie between a reading and the one before it
 MONTHS = "(EXTRACT(epoch FROM {0}.read_at - {0}.before_at) / (86400 * 30.4375))"
+
+VERDICT_COLUMNS = """
+    rule_id, kind, severity, meter_id, reading_id, register, at, before_index, index,
+    usage, limit_value, community_id, building_id, point_id, utility_id, company_id,
+    found_at
+"""
 
 STAGE_SQL = """
     CREATE TEMPORARY TABLE IF NOT EXISTS amr_reading_stage (
@@ -154,156 +160,48 @@ JUDGE_SQL = f"""
        AND m.id = c.meter_id
 """
 
+# Ids grow: what has a smaller one than the first of these was known before.
 INSERT_SQL = """
-    INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index, quality,
-                             company_id, received_at, note)
-    SELECT meter_id, register, read_at, kind, source, index,
-           CASE WHEN severity = 'suspect' THEN 'suspect'
-                WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
-           company_id, now() AT TIME ZONE 'UTC', note
-      FROM amr_reading_checked
-    ON CONFLICT DO NOTHING
+    WITH taken AS (
+        INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index,
+                                 quality, company_id, received_at, note)
+        SELECT meter_id, register, read_at, kind, source, index,
+               CASE WHEN severity = 'suspect' THEN 'suspect'
+                    WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
+               company_id, now() AT TIME ZONE 'UTC', note
+          FROM amr_reading_checked
+        ON CONFLICT DO NOTHING
+        RETURNING id)
+    SELECT count(*), COALESCE(min(id), 'Infinity'::float8) FROM taken
 """
 
-# What came in again is judged anew, yet stays what was made of it: held back, or
-# superseded. Only a row that is usable itself moves anything else. The first reading
-# enables a meter; said here, that costs no update of its own.
-LATEST_SQL = """
-    UPDATE amr_meter m
-       SET latest_index = r.index, latest_at = r.read_at,
-           state = CASE m.state WHEN 'not_enabled' THEN 'normal' ELSE m.state END
-      FROM (SELECT DISTINCT ON (c.meter_id) c.meter_id, c.index, c.read_at
-              FROM amr_reading_checked c
-              JOIN amr_reading k USING (meter_id, register, kind, read_at, index)
-             WHERE register = 'total' AND c.severity IS DISTINCT FROM 'suspect'
-               AND k.quality <> 'suspect' AND k.superseded_by_id IS NULL
-               AND c.source <> 'estimate'
-             ORDER BY c.meter_id, c.read_at DESC, c.line DESC) r
-      JOIN amr_meter o ON o.id = r.meter_id
-     WHERE m.id = r.meter_id
-       AND (m.latest_at IS NULL OR m.latest_at <= r.read_at)
-    RETURNING CASE WHEN o.state = 'not_enabled' THEN m.id END
-"""
-
-ANSWERED_SQL = """
-    UPDATE amr_meter SET comm_fault_since = NULL
-     WHERE comm_fault_since IS NOT NULL AND id IN (
-        SELECT meter_id FROM amr_reading_stage WHERE source IN ('remote', 'push'))
-"""
-
-VERDICT_COLUMNS = """
-    rule_id, kind, severity, meter_id, reading_id, register, at, before_index, index,
-    usage, limit_value, community_id, building_id, point_id, utility_id, company_id,
-    found_at
-"""
-
-VERDICT_SQL = f"""
-    INSERT INTO amr_reading_verdict ({VERDICT_COLUMNS})
-    SELECT e.rule_id, e.kind, e.severity, c.meter_id, r.id, c.register, c.read_at,
-           c.before_index, c.index, c.usage, c.limit_value, m.community_id,
-           m.building_id, m.point_id, m.utility_id, m.company_id,
-           now() AT TIME ZONE 'UTC'
+# Known before and not used: held back, superseded, or an estimate. What was made of it
+# stays, so it leaves the delivery here. (OFFSET 0: looked up one by one by the key,
+# whatever the planner believes a table that has just grown to hold.)
+AGAIN_SQL = """
+    DROP TABLE IF EXISTS amr_reading_again;
+    CREATE TEMPORARY TABLE amr_reading_again ON COMMIT DROP AS
+    SELECT c.line, c.severity, k.id AS reading_id
       FROM amr_reading_checked c
-     CROSS JOIN LATERAL (VALUES (c.finding), (CASE WHEN c.skew THEN 'skew' END),
-                                (CASE WHEN c.late THEN 'late' END)) f(kind)
-      JOIN amr_vee_effective e ON e.place = c.place AND e.kind = f.kind
-      JOIN amr_meter m ON m.id = c.meter_id
-      JOIN amr_reading r ON r.meter_id = c.meter_id AND r.register = c.register
+     CROSS JOIN LATERAL (
+        SELECT r.id FROM amr_reading r
+         WHERE r.meter_id = c.meter_id AND r.register = c.register
            AND r.kind = c.kind AND r.read_at = c.read_at AND r.index = c.index
-     WHERE c.finding IS NOT NULL OR c.skew OR c.late
-     ORDER BY c.line
-    ON CONFLICT DO NOTHING
-    RETURNING id, kind, severity
+           AND r.id < %(first)s OFFSET 0) k;
+    DELETE FROM amr_reading_checked
+     WHERE line IN (SELECT line FROM amr_reading_again)
 """
 
-# What came in a second time: in the delivery more than once, or known before it.
-DUPLICATE_SQL = f"""
-    INSERT INTO amr_reading_verdict ({VERDICT_COLUMNS})
-    SELECT e.rule_id, e.kind, e.severity, m.id, r.id, r.register, r.read_at, NULL,
-           r.index, NULL, NULL, m.community_id, m.building_id, m.point_id, m.utility_id,
-           m.company_id, now() AT TIME ZONE 'UTC'
-      FROM (SELECT meter_id, register, read_at, kind, index, count(*) AS times
-              FROM amr_reading_stage WHERE meter_id IS NOT NULL
-             GROUP BY meter_id, register, read_at, kind, index) s
-      JOIN amr_reading r USING (meter_id, register, kind, read_at, index)
-      JOIN amr_meter m ON m.id = s.meter_id
-      JOIN amr_vee_effective e ON e.kind = 'duplicate'
-           AND e.company_id = m.company_id AND e.utility_id = m.utility_id
-           AND e.community_id IS NOT DISTINCT FROM m.community_id
-     WHERE s.times > 1 OR r.received_at < now() AT TIME ZONE 'UTC'
-    ON CONFLICT DO NOTHING
-    RETURNING id, kind, severity
-"""
-
-# An estimate gives way to what was read at its time, and to what was read next to it
-# and contradicts it.
-SUPERSEDE_SQL = """
-    UPDATE amr_reading e SET superseded_by_id = r.id
-      FROM amr_reading_checked c
-      JOIN amr_reading r ON r.meter_id = c.meter_id AND r.register = c.register
-           AND r.kind = c.kind AND r.read_at = c.read_at AND r.index = c.index
-     WHERE e.quality = 'estimated' AND e.superseded_by_id IS NULL
-       AND e.meter_id = c.meter_id AND e.register = c.register AND e.id <> r.id
-       AND c.severity IS DISTINCT FROM 'suspect'
-       AND r.quality <> 'suspect' AND r.superseded_by_id IS NULL
-       AND (e.read_at = c.read_at AND (e.kind = c.kind OR c.source <> 'estimate')
-            OR c.source <> 'estimate' AND e.read_at < c.read_at AND c.index < e.index
-               AND (c.before_at IS NULL OR e.read_at > c.before_at)
-               AND NOT amr_rolled_over(e.index, c.index, c.digits)
-            OR c.source <> 'estimate' AND e.read_at > c.read_at AND e.index < c.index
-               AND (c.after_at IS NULL OR e.read_at < c.after_at)
-               AND NOT amr_rolled_over(c.index, e.index, c.digits))
-"""
-
-# Exceptions that a good reading has answered: the meter was read, has moved again, or
-# what was read later fits what was read before the suspect ones.
-ANSWERS_SQL = """
-    SELECT DISTINCT ON (e.id) e.id, c.index::text, c.read_at
-      FROM amr_reading_checked c
-      JOIN amr_reading k ON k.meter_id = c.meter_id AND k.register = c.register
-           AND k.kind = c.kind AND k.read_at = c.read_at AND k.index = c.index
-           AND k.quality <> 'suspect' AND k.superseded_by_id IS NULL
-      JOIN amr_exception e ON e.meter_id = c.meter_id AND e.state = 'open'
-      LEFT JOIN LATERAL (
-        SELECT min(r.read_at) AS first_at, max(r.read_at) AS last_at
-          FROM amr_reading_verdict v JOIN amr_reading r ON r.id = v.reading_id
-         WHERE v.exception_id = e.id AND r.quality = 'suspect') s ON true
-     WHERE c.finding IS NULL AND c.source <> 'estimate'
-       AND (e.kind = 'missing' AND c.read_at >= e.found_at
-            OR e.kind = 'static' AND c.index > c.before_index
-               AND c.read_at > e.found_at
-            OR e.kind = 'future' AND c.read_at >= e.create_date
-            OR e.kind IN ('negative', 'rollover', 'high')
-               AND c.read_at > s.last_at AND c.before_at < s.first_at)
-     ORDER BY e.id, c.read_at DESC
-"""
-
-FUNCTIONS_SQL = """
-    CREATE OR REPLACE FUNCTION amr_rolled_over(
-        before_index numeric, after_index numeric, digits integer
-    ) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$
-        SELECT before_index >= 0.95 * 10 ^ digits
-           AND after_index <= 0.05 * 10 ^ digits
-    $$;
-    CREATE OR REPLACE FUNCTION amr_fall(
-        meter integer, reg varchar, before_at timestamp, before_index numeric,
-        at timestamp, index numeric, digits integer, times numeric
-    ) RETURNS varchar STABLE LANGUAGE sql AS $$
-        SELECT CASE
-            WHEN NOT amr_rolled_over(before_index, index, digits) THEN 'negative'
-            WHEN times IS NULL THEN NULL
-            WHEN 10 ^ digits - before_index + index > 0.001 * 10 ^ digits
-                 + times * EXTRACT(epoch FROM at - before_at)
-                   * (SELECT (before_index - r.index)
-                             / EXTRACT(epoch FROM before_at - r.read_at)
-                        FROM amr_reading r
-                       WHERE r.meter_id = meter AND r.register = reg
-                         AND r.quality = 'ok' AND r.superseded_by_id IS NULL
-                         AND r.read_at BETWEEN before_at - interval '90 days'
-                                           AND before_at - interval '1 day'
-                         AND r.index <= before_index
-                       ORDER BY r.read_at LIMIT 1)
-              THEN 'rollover'
-        END
-    $$;
+# A reading that the rules held back, that came in again and that nothing speaks against
+# any more. Not one that somebody put aside, or resolved as it is; and not one stamped
+# later than it came in: the clock was wrong, and time passing makes it no better.
+CLEARED_SQL = """
+    UPDATE amr_reading k SET quality = 'ok'
+      FROM amr_reading_again a
+      JOIN amr_reading_verdict v ON v.reading_id = a.reading_id
+           AND v.severity = 'suspect' AND v.kind <> 'future'
+      JOIN amr_exception e ON e.id = v.exception_id AND e.state = 'open'
+     WHERE k.id = a.reading_id AND k.quality = 'suspect'
+       AND k.superseded_by_id IS NULL AND a.severity IS DISTINCT FROM 'suspect'
+    RETURNING k.id, e.id
 """

@@ -17,6 +17,7 @@ from . import (
     test_read_kpi,
     test_read_plan,
     test_read_task,
+    test_refused,
     test_room_merge,
     test_route_book,
     test_status_board,

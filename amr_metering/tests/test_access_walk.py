@@ -44,6 +44,7 @@ class TestAccessWalk(AccessWalk, MeteringCommon):
         "amr.reading.estimate": "- - rwcd rwcd",
         "amr.reading.estimate.line": "- - rwcd rwcd",
         "amr.reading.verdict": "r r r r",
+        "amr.refused.reading": "r r r r",
         "amr.room.merge": "- r rwcd rwcd",
         "amr.room.merge.line": "- r rwcd rwcd",
         "amr.route.book": "r - r r",
@@ -97,6 +98,7 @@ class TestAccessWalk(AccessWalk, MeteringCommon):
         ended.version_ids.date_to = "2026-02-01"
         self._ingest(self._row(5, "2026-01-10 00:00:00", meter))
         self._ingest(self._row(4, "2026-01-11 00:00:00", meter))
+        self._ingest(self._row(-1, "2026-01-12 00:00:00", meter))
         task = self.env["amr.read.task"].create(
             {"scope": "community", "community_id": self.other_community.id}
         )
@@ -138,6 +140,7 @@ class TestAccessWalk(AccessWalk, MeteringCommon):
             point.installation_ids,
             self.env["amr.reading"].search([("meter_id", "=", meter.id)]),
             self.env["amr.exception"].search([("meter_id", "=", meter.id)]),
+            self.env["amr.refused.reading"].search([("meter_id", "=", meter.id)]),
             task,
             task.line_ids,
             merge,

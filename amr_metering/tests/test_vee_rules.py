@@ -201,11 +201,11 @@ class TestVeeRules(MeteringCommon):
         self.meter.current_ratio = 4  # again, before the next reading
         self.assertIn("from 40.000 to 4.000", self._exceptions().reason)
 
-    def test_not_a_number_is_refused_with_a_sentence(self):
+    def test_not_a_number_that_was_typed_is_refused_with_a_sentence(self):
         for index in (float("nan"), float("inf"), Decimal("NaN"), -1, 10**13):
             row = {**self._row(1, "2026-01-02 00:00:00"), "index": index}
             with self.assertRaisesRegex(UserError, "is no index"):
-                self._ingest(row)
+                self.env["amr.reading"]._ingest_typed([row])
         with self.assertRaisesRegex(UserError, "is no number"):
             dec(float("nan"))
 

@@ -56,28 +56,27 @@ def partition_by_month(cr, table, columns, measured):
         )
 
 
-def ensure_partitions(cr, table, first, last):
-    """Make the partitions of the months from ``first`` to ``last`` that are missing.
+def ensure_partitions(cr, table, days):
+    """Make the partitions of the months of these days that are missing.
 
-    :param date first: any day of the first month
-    :param date last: any day of the last month
+    :param days: dates; months between them that none is of get no partition
     :return: number of partitions made
     """
-    month, made = first.replace(day=1), 0
-    while month <= last:
-        after = month + relativedelta(months=1)
+    made = 0
+    for month in sorted({day.replace(day=1) for day in days}):
         partition = f"{table}_{month:%Y_%m}"
         if not table_kind(cr, partition):
+            after = month + relativedelta(months=1)
             made += _make_partition(cr, table, partition, month, after)
-        month = after
     return made
 
 
 def ensure_partitions_ahead(cr, table):
     """Make the partitions of this month and the next three, before data comes in."""
-    today = date.today()
+    today = date.today().replace(day=1)
+    months = range(MONTHS_AHEAD + 1)
     return ensure_partitions(
-        cr, table, today, today + relativedelta(months=MONTHS_AHEAD)
+        cr, table, [today + relativedelta(months=month) for month in months]
     )
 
 

@@ -29,8 +29,8 @@ def span_usage_sql(query, spans, now=None):
     replaced. So use is measured, never guessed, and rather too small than too large.
     A register that rolled over counts on.
 
-    :param query: ids of meters, a subselect in parentheses; what was measured by an earlier meter
-        at the same metering point counts for the one that is there now
+    :param query: ids of meters, a subselect in parentheses; what was measured by an
+        earlier meter at the same metering point counts for the one that is there now
     :param dict spans: ``{name: (begin, end, begin slack, end slack)}``: two SQL
         expressions of local timestamps over ``today`` and ``now``, and two
         intervals as text

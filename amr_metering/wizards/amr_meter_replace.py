@@ -88,7 +88,7 @@ class AmrMeterReplace(models.TransientModel):
             )
 
     def _read(self, meter, index):
-        self.env["amr.reading"]._ingest(
+        self.env["amr.reading"]._ingest_typed(
             [
                 {
                     "meter_id": meter.id,

@@ -161,7 +161,7 @@ class AmrOccupancyChangeLine(models.TransientModel):
                     moment=self.latest_at,
                 )
             )
-        self.env["amr.reading"]._ingest(
+        self.env["amr.reading"]._ingest_typed(
             [
                 {
                     "meter_id": self.meter_id.id,

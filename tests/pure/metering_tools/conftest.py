@@ -4,11 +4,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
-FILE = (
-    Path(__file__).resolve().parents[3] / "amr_metering" / "tools" / "opening_check.py"
-)
+FOLDER = Path(__file__).resolve().parents[3] / "amr_metering" / "tools"
 
-spec = importlib.util.spec_from_file_location("amr_opening_check", FILE)
-module = importlib.util.module_from_spec(spec)
-sys.modules["amr_opening_check"] = module
-spec.loader.exec_module(module)
+for name in ("opening_check", "sieve"):
+    spec = importlib.util.spec_from_file_location(f"amr_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[f"amr_{name}"] = module
+    spec.loader.exec_module(module)

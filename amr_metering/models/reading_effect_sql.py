@@ -1,0 +1,158 @@
+"""What follows from a delivery that the one door (``amr.reading._ingest``) took in.
+
+``amr_reading_checked`` holds what is new by now, and nothing else.
+"""
+
+from .reading_sql import VERDICT_COLUMNS
+
+# The reading of a new row: looked up one by one by the key (OFFSET 0), whatever the
+# planner believes a table that has just grown to hold.
+READING = """
+    CROSS JOIN LATERAL (
+        SELECT r.id, r.received_at FROM amr_reading r
+         WHERE r.meter_id = {0}.meter_id AND r.register = {0}.register
+           AND r.kind = {0}.kind AND r.read_at = {0}.read_at AND r.index = {0}.index
+        OFFSET 0) r
+"""
+
+# The first reading enables a meter; said here, that costs no update of its own.
+LATEST_SQL = """
+    UPDATE amr_meter m
+       SET latest_index = r.index, latest_at = r.read_at,
+           state = CASE m.state WHEN 'not_enabled' THEN 'normal' ELSE m.state END
+      FROM (SELECT DISTINCT ON (c.meter_id) c.meter_id, c.index, c.read_at
+              FROM amr_reading_checked c
+             WHERE c.register = 'total' AND c.severity IS DISTINCT FROM 'suspect'
+               AND c.source <> 'estimate'
+             ORDER BY c.meter_id, c.read_at DESC, c.line DESC) r
+      JOIN amr_meter o ON o.id = r.meter_id
+     WHERE m.id = r.meter_id
+       AND (m.latest_at IS NULL OR m.latest_at <= r.read_at)
+    RETURNING CASE WHEN o.state = 'not_enabled' THEN m.id END
+"""
+
+ANSWERED_SQL = """
+    UPDATE amr_meter SET comm_fault_since = NULL
+     WHERE comm_fault_since IS NOT NULL AND id IN (
+        SELECT meter_id FROM amr_reading_stage WHERE source IN ('remote', 'push'))
+"""
+
+
+VERDICT_SQL = f"""
+    INSERT INTO amr_reading_verdict ({VERDICT_COLUMNS})
+    SELECT e.rule_id, e.kind, e.severity, c.meter_id, r.id, c.register, c.read_at,
+           c.before_index, c.index, c.usage, c.limit_value, m.community_id,
+           m.building_id, m.point_id, m.utility_id, m.company_id,
+           now() AT TIME ZONE 'UTC'
+      FROM amr_reading_checked c
+     CROSS JOIN LATERAL (VALUES (c.finding), (CASE WHEN c.skew THEN 'skew' END),
+                                (CASE WHEN c.late THEN 'late' END)) f(kind)
+      JOIN amr_vee_effective e ON e.place = c.place AND e.kind = f.kind
+      JOIN amr_meter m ON m.id = c.meter_id
+      {READING.format("c")}
+     WHERE c.finding IS NOT NULL OR c.skew OR c.late
+     ORDER BY c.line
+    ON CONFLICT DO NOTHING
+    RETURNING id, kind, severity
+"""
+
+# What came in a second time: in the delivery more than once, or known before it.
+DUPLICATE_SQL = f"""
+    INSERT INTO amr_reading_verdict ({VERDICT_COLUMNS})
+    SELECT e.rule_id, e.kind, e.severity, m.id, r.id, s.register, s.read_at, NULL,
+           s.index, NULL, NULL, m.community_id, m.building_id, m.point_id, m.utility_id,
+           m.company_id, now() AT TIME ZONE 'UTC'
+      FROM (SELECT meter_id, register, read_at, kind, index, count(*) AS times
+              FROM amr_reading_stage WHERE meter_id IS NOT NULL
+             GROUP BY meter_id, register, read_at, kind, index) s
+      {READING.format("s")}
+      JOIN amr_meter m ON m.id = s.meter_id
+      JOIN amr_vee_effective e ON e.kind = 'duplicate'
+           AND e.company_id = m.company_id AND e.utility_id = m.utility_id
+           AND e.community_id IS NOT DISTINCT FROM m.community_id
+     WHERE s.times > 1 OR r.received_at < now() AT TIME ZONE 'UTC'
+    ON CONFLICT DO NOTHING
+    RETURNING id, kind, severity
+"""
+
+# An estimate gives way to what was read at its time, and to what was read next to it
+# and contradicts it.
+SUPERSEDE_SQL = f"""
+    WITH guess AS MATERIALIZED (
+        SELECT id, meter_id, register, read_at, kind, index FROM amr_reading
+         WHERE quality = 'estimated' AND superseded_by_id IS NULL
+           AND meter_id IN (SELECT meter_id FROM amr_reading_stage)
+    )
+    UPDATE amr_reading k SET superseded_by_id = r.id
+      FROM guess e
+      JOIN amr_reading_checked c ON c.meter_id = e.meter_id
+           AND c.register = e.register AND c.severity IS DISTINCT FROM 'suspect'
+           AND (e.read_at = c.read_at AND (e.kind = c.kind OR c.source <> 'estimate')
+                OR c.source <> 'estimate' AND e.read_at < c.read_at
+                   AND c.index < e.index
+                   AND (c.before_at IS NULL OR e.read_at > c.before_at)
+                   AND NOT amr_rolled_over(e.index, c.index, c.digits)
+                OR c.source <> 'estimate' AND e.read_at > c.read_at
+                   AND e.index < c.index
+                   AND (c.after_at IS NULL OR e.read_at < c.after_at)
+                   AND NOT amr_rolled_over(c.index, e.index, c.digits))
+      {READING.format("c")}
+     WHERE k.id = e.id AND r.id <> e.id
+"""
+
+# Exceptions that a good reading has answered: the meter was read, has moved again, or
+# what was read later fits what was read before the suspect ones.
+ANSWERS_SQL = """
+    WITH open AS MATERIALIZED (
+        SELECT e.id, e.kind, e.meter_id, e.found_at, e.create_date, s.first_at,
+               s.last_at
+          FROM amr_exception e
+          LEFT JOIN LATERAL (
+            SELECT min(r.read_at) AS first_at, max(r.read_at) AS last_at
+              FROM amr_reading_verdict v JOIN amr_reading r ON r.id = v.reading_id
+             WHERE v.exception_id = e.id AND r.quality = 'suspect') s ON true
+         WHERE e.state = 'open'
+           AND e.meter_id IN (SELECT meter_id FROM amr_reading_stage)
+           AND e.kind IN ('missing', 'static', 'future', 'negative', 'rollover', 'high')
+    )
+    SELECT DISTINCT ON (e.id) e.id, c.index::text, c.read_at
+      FROM open e JOIN amr_reading_checked c ON c.meter_id = e.meter_id
+     WHERE c.finding IS NULL AND c.source <> 'estimate'
+       AND (e.kind = 'missing' AND c.read_at >= e.found_at
+            OR e.kind = 'static' AND c.index > c.before_index
+               AND c.read_at > e.found_at
+            OR e.kind = 'future' AND c.read_at >= e.create_date
+            OR e.kind IN ('negative', 'rollover', 'high')
+               AND c.read_at > e.last_at AND c.before_at < e.first_at)
+     ORDER BY e.id, c.read_at DESC
+"""
+
+FUNCTIONS_SQL = """
+    CREATE OR REPLACE FUNCTION amr_rolled_over(
+        before_index numeric, after_index numeric, digits integer
+    ) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$
+        SELECT before_index >= 0.95 * 10 ^ digits
+           AND after_index <= 0.05 * 10 ^ digits
+    $$;
+    CREATE OR REPLACE FUNCTION amr_fall(
+        meter integer, reg varchar, before_at timestamp, before_index numeric,
+        at timestamp, index numeric, digits integer, times numeric
+    ) RETURNS varchar STABLE LANGUAGE sql AS $$
+        SELECT CASE
+            WHEN NOT amr_rolled_over(before_index, index, digits) THEN 'negative'
+            WHEN times IS NULL THEN NULL
+            WHEN 10 ^ digits - before_index + index > 0.001 * 10 ^ digits
+                 + times * EXTRACT(epoch FROM at - before_at)
+                   * (SELECT (before_index - r.index)
+                             / EXTRACT(epoch FROM before_at - r.read_at)
+                        FROM amr_reading r
+                       WHERE r.meter_id = meter AND r.register = reg
+                         AND r.quality = 'ok' AND r.superseded_by_id IS NULL
+                         AND r.read_at BETWEEN before_at - interval '90 days'
+                                           AND before_at - interval '1 day'
+                         AND r.index <= before_index
+                       ORDER BY r.read_at LIMIT 1)
+              THEN 'rollover'
+        END
+    $$;
+"""
