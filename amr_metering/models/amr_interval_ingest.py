@@ -5,7 +5,8 @@ from odoo.tools import SQL
 
 from ..tools import ensure_partitions
 from .amr_interval import TABLE
-from .amr_reading_ingest import CLOCK_TOLERANCE, RESOLVE_SQL, IngestResult
+from .amr_reading_ingest import CLOCK_TOLERANCE, IngestResult
+from .reading_sql import LAST_ID_SQL, RESOLVE_SQL
 
 # What is known around the delivery is looked for no further away than this: it keeps
 # PostgreSQL out of the partitions of other years.
@@ -66,19 +67,15 @@ CHECK_SQL = """
        AND (p.before_at = p.read_at AND p.before_index = p.index) IS NOT TRUE
 """
 
-# Ids grow: what has a smaller one than the first of these was known before.
 INSERT_SQL = """
-    WITH taken AS (
-        INSERT INTO amr_interval (meter_id, register, read_at, index, source, quality,
-                                  received_at)
-        SELECT meter_id, register, read_at, index, source,
-               CASE WHEN finding IS NOT NULL THEN 'suspect'
-                    WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
-               now() AT TIME ZONE 'UTC'
-          FROM amr_interval_checked
-        ON CONFLICT DO NOTHING
-        RETURNING id)
-    SELECT count(*), COALESCE(min(id), 'Infinity'::float8) FROM taken
+    INSERT INTO amr_interval (meter_id, register, read_at, index, source, quality,
+                              received_at)
+    SELECT meter_id, register, read_at, index, source,
+           CASE WHEN finding IS NOT NULL THEN 'suspect'
+                WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
+           now() AT TIME ZONE 'UTC'
+      FROM amr_interval_checked
+    ON CONFLICT DO NOTHING
 """
 
 # As in reading_sql: what was known before stays what was made of it …
@@ -90,7 +87,7 @@ AGAIN_SQL = """
      CROSS JOIN LATERAL (
         SELECT i.id, i.read_at, i.received_at, i.quality FROM amr_interval i
          WHERE i.meter_id = c.meter_id AND i.register = c.register
-           AND i.read_at = c.read_at AND i.index = c.index AND i.id < %(first)s
+           AND i.read_at = c.read_at AND i.index = c.index AND i.id <= %(last)s
         OFFSET 0) k;
     DELETE FROM amr_interval_checked
      WHERE line IN (SELECT line FROM amr_interval_again)
@@ -224,10 +221,12 @@ class AmrInterval(models.Model):
             are used now
         """
         cr, cleared = self.env.cr, []
+        cr.execute(LAST_ID_SQL.format(TABLE))
+        [last] = cr.fetchone()
         cr.execute(INSERT_SQL)
-        inserted, first = cr.fetchone()
+        inserted = cr.rowcount
         if inserted < checked:
-            cr.execute(AGAIN_SQL, {"first": first})
+            cr.execute(AGAIN_SQL, {"last": last})
             cr.execute(CLEARED_SQL)
             cleared = [row[0] for row in cr.fetchall()]
         cr.execute(LATEST_SQL)

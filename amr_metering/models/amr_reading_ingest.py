@@ -23,6 +23,7 @@ from .reading_sql import (
     CLEARED_SQL,
     INSERT_SQL,
     JUDGE_SQL,
+    LAST_ID_SQL,
     RESOLVE_SQL,
     STAGE_SQL,
 )
@@ -130,10 +131,12 @@ class AmrReading(models.Model):
         cr.execute(CHECK_SQL)
         checked, cleared = cr.rowcount, []
         cr.execute(JUDGE_SQL)
+        cr.execute(LAST_ID_SQL.format("amr_reading"))
+        [last] = cr.fetchone()
         cr.execute(INSERT_SQL)
-        inserted, first = cr.fetchone()
+        inserted = cr.rowcount
         if inserted < checked:
-            cr.execute(AGAIN_SQL, {"first": first})
+            cr.execute(AGAIN_SQL, {"last": last})
             cr.execute(CLEARED_SQL)
             cleared = cr.fetchall()
         cr.execute(SUPERSEDE_SQL)

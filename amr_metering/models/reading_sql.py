@@ -160,19 +160,20 @@ JUDGE_SQL = f"""
        AND m.id = c.meter_id
 """
 
-# Ids grow: what has a smaller one than the first of these was known before.
 INSERT_SQL = """
-    WITH taken AS (
-        INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index,
-                                 quality, company_id, received_at, note)
-        SELECT meter_id, register, read_at, kind, source, index,
-               CASE WHEN severity = 'suspect' THEN 'suspect'
-                    WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
-               company_id, now() AT TIME ZONE 'UTC', note
-          FROM amr_reading_checked
-        ON CONFLICT DO NOTHING
-        RETURNING id)
-    SELECT count(*), COALESCE(min(id), 'Infinity'::float8) FROM taken
+    INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index, quality,
+                             company_id, received_at, note)
+    SELECT meter_id, register, read_at, kind, source, index,
+           CASE WHEN severity = 'suspect' THEN 'suspect'
+                WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
+           company_id, now() AT TIME ZONE 'UTC', note
+      FROM amr_reading_checked
+    ON CONFLICT DO NOTHING
+"""
+
+# Ids grow: what was known before has none greater than this.
+LAST_ID_SQL = """
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {0}_id_seq
 """
 
 # Known before and not used: held back, superseded, or an estimate. What was made of it
@@ -187,7 +188,7 @@ AGAIN_SQL = """
         SELECT r.id FROM amr_reading r
          WHERE r.meter_id = c.meter_id AND r.register = c.register
            AND r.kind = c.kind AND r.read_at = c.read_at AND r.index = c.index
-           AND r.id < %(first)s OFFSET 0) k;
+           AND r.id <= %(last)s OFFSET 0) k;
     DELETE FROM amr_reading_checked
      WHERE line IN (SELECT line FROM amr_reading_again)
 """

@@ -143,6 +143,57 @@ class TestIngest(MeteringCommon):
                 )
                 self.assertEqual(result.unknown, int(company == other))
 
+    def _reading(self, index):
+        return self.env["amr.reading"].search(
+            [("meter_id", "=", self.meter.id), ("index", "=", index)]
+        )
+
+    def test_what_was_held_back_is_used_once_nothing_speaks_against_it(self):
+        """106 was misread: 21, delivered again after it was put aside, is good."""
+        self._ingest(self._row(106, "2026-01-02 00:00:00"))
+        row = self._row(21, "2026-02-02 00:00:00")
+        self._ingest(row)
+        exception = self._exceptions()
+        self._ingest(row)  # it still does not fit: nothing new
+        self.assertEqual((self._exceptions(), exception.state), (exception, "open"))
+        self.assertEqual(self._reading(21).quality, "suspect")
+        self._reading(106).action_put_aside()
+        result = self._ingest(row)
+        self.assertEqual((result.inserted, result.duplicates), (0, 1))
+        self.assertEqual(self._reading(21).quality, "ok")
+        self.assertEqual(exception.state, "resolved")
+        self.assertIn("nothing speaks against it", exception.resolution)
+        self.assertEqual(self.meter.latest_index, 21)
+
+    def test_what_a_person_put_aside_stays_so_however_often_it_comes(self):
+        self._ingest(self._row(106, "2026-01-02 00:00:00"))
+        row = self._row(21, "2026-02-02 00:00:00")
+        self._ingest(row)
+        self._exceptions().action_put_aside()
+        self._reading(106).action_put_aside()
+        self._ingest(row)
+        self.assertEqual(self._reading(21).quality, "suspect")
+        self.assertFalse(self._exceptions())
+        self.assertEqual(self.meter.state, "not_enabled")
+
+    def test_a_wrong_clock_is_not_made_right_by_time(self):
+        now = datetime.now().replace(microsecond=0)
+        row = self._row(10, str(now + timedelta(hours=3)))
+        self._ingest(row)
+        # the rule that held it back finds nothing any more
+        self.env["amr.vee.rule"].search([("kind", "=", "future")]).limit_value = 300
+        self._ingest(row)
+        self.assertEqual(self._reading(10).quality, "suspect")
+
+    def test_what_lost_to_another_value_is_not_raised_again(self):
+        rows = [self._row(index, "2026-01-02 00:00:00") for index in (10, 11)]
+        for row in rows:
+            self._ingest(row)
+        self._exceptions().action_accept()
+        self._ingest(*rows)
+        self.assertFalse(self._exceptions())
+        self.assertEqual(self.meter.latest_index, 11)
+
     @mute_logger("odoo.sql_db")
     def test_raw_readings_are_never_changed_or_deleted(self):
         """Promise I9, in the database."""

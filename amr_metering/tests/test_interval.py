@@ -51,6 +51,50 @@ class TestInterval(MeteringCommon):
         self.assertEqual(str(dec(self.meter.latest_index)), "11.250")
         self.assertEqual(self.meter.state, "normal")
 
+    def test_the_latest_index_of_a_meter_read_by_the_hour(self):
+        """Putting a typed index aside brings the newest hour back, not nothing."""
+        self._ingest(*self._hours("10", "11"))
+        self._ingest(self._row(900, "2026-03-01 02:30:00", source="manual"))
+        self.assertEqual(self.meter.latest_index, 900)
+        self.env["amr.reading"].search(
+            [("meter_id", "=", self.meter.id)]
+        ).action_put_aside()
+        self.assertEqual(self.meter.latest_index, 11)
+        self.assertEqual(self.meter.latest_at, datetime(2026, 3, 1, 2))
+
+    def test_an_accepted_hour_is_the_latest_index(self):
+        self._ingest(*self._hours("10", "11"))
+        self._ingest(*self._hours("10", "11.5"))
+        self.assertEqual(self.meter.latest_index, 11)
+        self._stored().filtered(lambda row: row.quality == "suspect").action_accept()
+        self.assertEqual(self.meter.latest_index, 11.5)
+
+    def test_a_freeze_that_is_put_aside_takes_its_hour_along(self):
+        rows = self._hours("10", "400", start="2026-03-01 15:00:00")
+        self._ingest(*rows)
+        freeze = self.env["amr.reading"].search([("meter_id", "=", self.meter.id)])
+        freeze.action_put_aside()
+        self.assertEqual(self.meter.latest_index, 10)
+        self._ingest(*rows)  # a person has decided
+        self.assertEqual([r.quality for r in self._stored()], ["ok", "suspect"])
+        self.assertEqual((freeze.quality, self.meter.latest_index), ("suspect", 10))
+
+    def test_an_hour_that_was_held_back_is_used_once_it_fits(self):
+        self._ingest(*self._hours("100"))
+        rows = self._hours("20", start="2026-03-01 02:00:00")
+        self._ingest(*rows)
+        exception = self.env["amr.exception"].search([("meter_id", "=", self.meter.id)])
+        self._ingest(*rows)
+        self.assertEqual(exception.state, "open")
+        wrong = self._stored()[0]
+        self.env.cr.execute(
+            "UPDATE amr_interval SET quality = 'superseded' WHERE id = %s", (wrong.id,)
+        )
+        wrong.invalidate_recordset()
+        self._ingest(*rows)
+        self.assertEqual([r.quality for r in self._stored()], ["superseded", "ok"])
+        self.assertEqual((exception.state, self.meter.latest_index), ("resolved", 20))
+
     def test_the_same_rows_twice_are_one_reading(self):
         self._ingest(*self._hours("10", "11"))
         again = self._ingest(*self._hours("10", "11", "12"))
