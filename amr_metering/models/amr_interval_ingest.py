@@ -221,7 +221,7 @@ class AmrInterval(models.Model):
             are used now
         """
         cr, cleared = self.env.cr, []
-        cr.execute(LAST_ID_SQL.format(TABLE))
+        cr.execute(LAST_ID_SQL, (f"{TABLE}_id_seq",))
         [last] = cr.fetchone()
         cr.execute(INSERT_SQL)
         inserted = cr.rowcount

@@ -131,7 +131,7 @@ class AmrReading(models.Model):
         cr.execute(CHECK_SQL)
         checked, cleared = cr.rowcount, []
         cr.execute(JUDGE_SQL)
-        cr.execute(LAST_ID_SQL.format("amr_reading"))
+        cr.execute(LAST_ID_SQL, ("amr_reading_id_seq",))
         [last] = cr.fetchone()
         cr.execute(INSERT_SQL)
         inserted = cr.rowcount

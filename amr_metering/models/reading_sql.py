@@ -172,9 +172,7 @@ INSERT_SQL = """
 """
 
 # Ids grow: what was known before has none greater than this.
-LAST_ID_SQL = """
-    SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {0}_id_seq
-"""
+LAST_ID_SQL = "SELECT COALESCE(pg_sequence_last_value(%s::regclass), 0)"
 
 # Known before and not used: held back, superseded, or an estimate. What was made of it
 # stays, so it leaves the delivery here. (OFFSET 0: looked up one by one by the key,
