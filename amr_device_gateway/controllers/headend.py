@@ -27,12 +27,12 @@ class HeadEndController(Controller):
         save_session=False,
         readonly=True,
     )
-    def config(self, **_query):
+    def config(self, headend=None, **_query):
         """Return the links in service."""
         if not self._is_authorized():
             return self._unauthorized()
         env = request.env(user=SUPERUSER_ID)
-        return request.make_json_response(env["amr.link"]._head_end_config())
+        return request.make_json_response(env["amr.link"]._head_end_config(headend))
 
     @route(
         "/amr/headend/v1/events",

@@ -12,7 +12,7 @@ from .control import ControlPort
 from .dtu import DtuSession, Registration, clean, heartbeat_bytes
 from .link import Link
 from .odoo import OdooSide
-from .outgoing import Diallers
+from .outgoing import Diallers, pace_of
 from .session import NEW, ONLINE, QUARANTINED
 from .spool import Spool
 from .uplinks.doors import UplinkDoors
@@ -140,7 +140,7 @@ class Gateway:
             link.watch = self.watch
             link.terminal = row["terminal"]
             link.heartbeat = _heartbeat(row)
-            link.pace = row.get("pace", self.config.pace)
+            link.pace = pace_of(row, self.config.pace)
             wanted[key] = link
         removed = [self.links[key] for key in self.links.keys() - wanted.keys()]
         self.links = wanted

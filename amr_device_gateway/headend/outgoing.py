@@ -26,6 +26,8 @@ STEADY = 20.0
 #: COM2 9600 N 8 1 of the manual; electricity and M-Bus lines are mostly 2400 8E1.
 DEFAULT_LINE = "9600 8N1"
 LINE = re.compile(r"(\d{3,6})[ ,]+(?:([78])([NEO])|([NEO])[ ,]+([78])[ ,]+)([12])")
+#: Characters of silence that end a frame (MODBUS over Serial Line V1.02, 2.5.1.1).
+SILENCE = 3.5
 BAUD_RATES = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 
 
@@ -53,6 +55,22 @@ def line_settings(text):
     return LineSettings(
         int(baud), int(bits or other_bits), parity or other_parity, int(stop)
     )
+
+
+def pace_of(row, default):
+    """Seconds between an answer and the next request on a link.
+
+    What its row says (``pace``); else ``default``, and on a serial port of known speed
+    at least 3.5 characters: a shorter silence does not end a Modbus frame.
+    """
+    if "pace" in row or not row.get("line"):
+        return row.get("pace", default)
+    try:
+        settings = line_settings(row["line"])
+    except ValueError:
+        return default  # told where the port is opened
+    bits = 1 + settings.bytesize + (settings.parity != "N") + settings.stopbits
+    return max(default, SILENCE * bits / settings.baudrate)
 
 
 def host_port(text):
@@ -148,7 +166,7 @@ class Dialler:
                 self.problem = ""
                 await self._session.gone
             except asyncio.TimeoutError:
-                self._failed(f"It did not answer within {CONNECT_TIMEOUT:.0f} s.")
+                self._failed(f"It did not answer within {self._dial_wait:.0f} s.")
             except (OSError, serial.SerialException, ValueError) as error:
                 self._failed(_sentence(error))
             if loop.time() - begun > STEADY:
@@ -175,7 +193,11 @@ class Dialler:
             opening = serial_asyncio_fast.create_serial_connection(
                 loop, lambda: session, terminal, exclusive=True, **settings._asdict()
             )
-        await asyncio.wait_for(opening, CONNECT_TIMEOUT)
+        await asyncio.wait_for(opening, self._dial_wait)
+
+    @property
+    def _dial_wait(self):
+        return self.row.get("dial_wait", CONNECT_TIMEOUT)
 
     async def _sleep(self, pause):
         """Wait, but not when the settings have changed."""

@@ -1,6 +1,8 @@
 from . import amr_community
 from . import amr_dashboard
 from . import amr_link
+from . import amr_link_line
+from . import amr_link_panel
 from . import amr_meter_model
 from . import amr_meter
 from . import amr_meter_radio
@@ -13,6 +15,7 @@ from . import amr_command_frame
 from . import amr_headend_event
 from . import amr_headend_event_uplink
 from . import amr_read_scope_mixin
+from . import res_config_settings
 from . import amr_read_kpi
 from . import amr_read_task
 from . import amr_read_task_clock

@@ -8,7 +8,15 @@ from odoo.exceptions import AccessError, UserError
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..headend.protocols.base import ProtocolError
-from ..tools import OFFLINE, exchange, hasten, nothing_sent, open_client, seconds
+from ..tools import (
+    OFFLINE,
+    exchange,
+    hasten,
+    max_tries,
+    nothing_sent,
+    open_client,
+    seconds,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -71,7 +79,9 @@ class AmrCommand(models.Model):
         "it is read back again when the device logs in, or by the button.",
     )
     tries = fields.Integer("Times sent", readonly=True, copy=False)
-    max_tries = fields.Integer("Sent at most", default=3, readonly=True)
+    max_tries = fields.Integer(
+        "Sent at most", default=lambda self: max_tries(self.env), readonly=True
+    )
     deadline = fields.Datetime(
         required=True,
         readonly=True,
@@ -292,7 +302,7 @@ class AmrCommand(models.Model):
         if not self.link_id:
             self._finish("failed", "not_done", self.env._("The meter has no link."))
             return
-        async with open_client() as client:
+        async with open_client(self.link_id) as client:
             await self._settle_or_send(client)
 
     async def _settle_or_send(self, client):
@@ -591,7 +601,7 @@ class AmrCommand(models.Model):
 
     def _address(self):
         """Return the meter's communication address."""
-        return self.meter_id.address or self.meter_id.number
+        return self.meter_id._get_remote_address()
 
     # === Hooks per kind === #
 

@@ -203,12 +203,14 @@ class AmrHeadendEvent(models.Model):
         if not self.link_id:
             self._process_unknown_terminal()
             return
-        link = self.link_id._set_presence(True, self._get_at(), self.body.get("peer"))
+        link = self.link_id._set_presence(
+            True, self._get_at(), self.body.get("peer"), self.headend
+        )
         if link and link.state == "active":
             link._on_link_up()
 
     def _process_link_down(self):
-        self.link_id._set_presence(False, self._get_at())
+        self.link_id._set_presence(False, self._get_at(), headend=self.headend)
 
     def _process_link_replaced(self):
         """A second log-in ended an open session: kept to be looked at. Either the
@@ -230,7 +232,9 @@ class AmrHeadendEvent(models.Model):
                 }
             )
         if self.link_id.state == "unknown":
-            self.link_id._set_presence(True, self._get_at(), self.body.get("peer"))
+            self.link_id._set_presence(
+                True, self._get_at(), self.body.get("peer"), self.headend
+            )
 
     def _process_uplink(self):
         """Take the readings of a frame that a device sent by itself."""

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError, ValidationError
 
 from ..headend.client import HeadEndError
 from ..headend.dtu import heartbeat_bytes
-from ..tools import open_client
+from ..tools import gateway_settings, open_head_end
 
 _logger = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ class AmrLink(models.Model):
         [
             ("dtu", "DTU"),
             ("concentrator", "Concentrator"),
-            ("serial", "Serial port"),
-            ("tcp", "Outgoing TCP"),
+            ("serial", "Local serial line"),
+            ("tcp", "Serial server, dialled"),
         ],
         required=True,
         default="dtu",
@@ -213,22 +213,28 @@ class AmrLink(models.Model):
 
     # === Presence === #
 
-    def _set_presence(self, online, at, peer=None):
+    def _set_presence(self, online, at, peer=None, headend=None):
         """Record that links came up or went down, unless something newer is known.
 
         :param bool online: True after a log-in, False after the session's end
         :param datetime at: naive UTC, by the head-end's clock
         :param str peer: network address
+        :param str headend: name of the head-end that tells; one that a device has left
+            for another one cannot report it down any more
         :return: the links whose state changed
         """
         changed = self.browse()
         for link in self:
             if link.presence_at and at <= link.presence_at:
                 continue
+            if headend and not online and link.served_by not in (False, headend):
+                continue
             vals = {"online": online, "presence_at": at, "last_seen": at}
             if online:
                 vals["online_since"] = at
                 vals["peer"] = peer or link.peer
+                vals["served_by"] = headend or link.served_by
+                vals["problem"] = False
             link.write(vals)
             changed |= link
         changed._notify_presence()
@@ -247,11 +253,14 @@ class AmrLink(models.Model):
         self.env["amr.read.task"]._resume(self)
 
     @api.model
-    def _head_end_links(self):
-        """Return what the head-end lists on its control port, or None when silent."""
+    def _head_end_links(self, name=None):
+        """Return what a head-end lists on its control port, or None when silent.
+
+        :param str name: the head-end's name, None: the only one
+        """
 
         async def ask():
-            async with open_client() as client:
+            async with open_head_end(name) as client:
                 return await client.links()
 
         try:
@@ -263,21 +272,33 @@ class AmrLink(models.Model):
     def _sync_presence(self):
         """Compare presence with the head-end's list: events can be on their way.
 
-        :return: False when the head-end did not answer
+        :return: False when no head-end answered
         """
+        answered = [
+            self._sync_presence_with(name)
+            for name in gateway_settings().headends or (None,)
+        ]
+        return any(answered)
+
+    def _sync_presence_with(self, name):
+        """Compare presence with one head-end's list; False when it did not answer."""
         asked_at = fields.Datetime.now()
-        listed = self._head_end_links()
+        listed = self._head_end_links(name)
         if listed is None:
             return False
-        online = {
-            entry["link"]: entry for entry in listed if entry.get("state") == "online"
-        }
+        listed = {entry["link"]: entry for entry in listed}
         for link in self:
-            entry = online.get(link.key)
-            if bool(entry) == link.online:
+            entry = listed.get(link.key, {})
+            is_online = entry.get("state") == "online"
+            served = link.headend or link.served_by or name
+            if name and served != name and not is_online:
+                continue  # another head-end's to tell
+            if (entry.get("problem") or False) != link.problem:
+                link.problem = entry.get("problem")
+            if is_online == link.online:
                 continue
-            link._set_presence(bool(entry), asked_at, peer=(entry or {}).get("peer"))
-            if entry:
+            link._set_presence(is_online, asked_at, entry.get("peer"), name)
+            if is_online:
                 link._on_link_up()
         return True
 
@@ -346,9 +367,15 @@ class AmrLink(models.Model):
     # === Head-end's configuration === #
 
     @api.model
-    def _head_end_config(self):
-        """Return what the head-end has to know: the links in service."""
+    def _head_end_config(self, headend=None):
+        """Return what a head-end has to know: the links in service.
+
+        :param str headend: its name; links that another one serves are left out
+        """
         links = self.search([("state", "=", "active")], order="kind, terminal")
+        links = links.filtered(
+            lambda link: not link.headend or not headend or link.headend == headend
+        )
         return {"links": [link._prepare_head_end_config() for link in links]}
 
     def _prepare_head_end_config(self):

@@ -19,6 +19,14 @@ class AmrMeter(models.Model):
     )
     link_online = fields.Boolean(related="link_id.online", string="Link online")
     protocol = fields.Selection(related="model_id.protocol")
+    has_local_address = fields.Boolean(related="model_id.has_local_address")
+    bus_address = fields.Char(
+        "Address on the line",
+        tracking=True,
+        help="Unit number of a Modbus meter or primary address of an M-Bus meter: it "
+        "tells the meters of one line apart, and other lines use it again. Empty: the "
+        "communication address.",
+    )
     is_remote = fields.Boolean(
         compute="_compute_is_remote",
         search="_search_is_remote",
@@ -26,6 +34,11 @@ class AmrMeter(models.Model):
     )
     command_ids = fields.One2many("amr.command", "meter_id")
     command_count = fields.Integer(compute="_compute_command_count")
+
+    _bus_address_unique = models.UniqueIndex(
+        "(link_id, bus_address) WHERE active AND bus_address IS NOT NULL",
+        "Another meter on this line has this address already.",
+    )
 
     @api.depends("link_id", "model_id.protocol")
     def _compute_is_remote(self):
@@ -47,7 +60,7 @@ class AmrMeter(models.Model):
         for meter in self:
             meter.command_count = counts.get(meter, 0)
 
-    @api.constrains("address", "model_id", "link_id")
+    @api.constrains("address", "bus_address", "model_id", "link_id")
     def _check_remote_address(self):
         for meter in self.filtered("is_remote"):
             try:
@@ -57,14 +70,15 @@ class AmrMeter(models.Model):
                     self.env._(
                         "Meter %(meter)s cannot be reached by %(protocol)s: %(error)s",
                         meter=meter.number,
-                        protocol=meter.protocol,
+                        protocol=meter.model_id._get_protocol_title(),
                         error=error,
                     )
                 ) from error
 
     def _get_remote_address(self):
         """Return the address that frames carry."""
-        return self.address or self.number
+        local = self.bus_address if self.has_local_address else False
+        return local or self.address or self.number
 
     # === Commands === #
 
@@ -104,6 +118,7 @@ class AmrMeter(models.Model):
                         meter.number,
                     )
                 )
+            meter._check_can_switch()
         commands = (
             self.env["amr.command"]
             .sudo()
@@ -116,6 +131,23 @@ class AmrMeter(models.Model):
         )
         commands._enqueue()
         return commands.sudo(False)._get_action()
+
+    def _check_can_switch(self):
+        """Check that the meter's protocol has a command for its relay or valve.
+
+        :raises UserError: it has none
+        """
+        try:
+            self.model_id._get_protocol().relay_state(self._get_remote_address())
+        except ProtocolError as error:
+            raise UserError(
+                self.env._(
+                    "The relay of meter %(meter)s cannot be switched from here: "
+                    "%(error)s",
+                    meter=self.number,
+                    error=error,
+                )
+            ) from error
 
     def action_view_commands(self):
         self.ensure_one()

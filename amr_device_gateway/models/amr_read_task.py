@@ -12,7 +12,9 @@ from ..tools import (
     MeterRequest,
     MeterResult,
     SliceReader,
+    gateway_settings,
     hasten,
+    max_tries,
     open_client,
     seconds,
 )
@@ -87,6 +89,9 @@ class AmrReadTask(models.Model):
             task._leave_unrouted()
             if task._get_remote_lines():
                 task._enqueue_remote(delay=task._seconds_to_next_try())
+
+    def _get_max_tries(self):
+        return max_tries(self.env)
 
     def _leave_unrouted(self):
         """Leave to people what lost its link meanwhile: no job would ask it again."""
@@ -177,7 +182,11 @@ class AmrReadTask(models.Model):
 
         :param list requests: :class:`MeterRequest` of one or many links
         """
-        async with open_client() as client:
+        links = self.env["amr.link"]
+        if gateway_settings().headends:
+            keys = list({request.link for request in requests})
+            links = links.search([("key", "in", keys)])
+        async with open_client(links) as client:
             reader = SliceReader(
                 client,
                 requests,
@@ -238,6 +247,10 @@ class AmrReadTask(models.Model):
         for line in self._get_pending_lines(away):
             line.error = away[line.meter_id.id]
         self._postpone_lines(away, AWAY_DELAY)
+        if offline and self._is_starting():
+            # devices log in again one after the other after a power cut
+            self._postpone_lines(offline, seconds(self.env, "amr.offline_delay"))
+            offline = {}
         for line in self._get_pending_lines(offline):
             line.offline_tries += 1
         retry_delay = seconds(self.env, "amr.retry_delay")
@@ -247,6 +260,14 @@ class AmrReadTask(models.Model):
                 self._record_failures(errors)
                 self._postpone_lines(errors, delay)
         self._commit()
+
+    def _is_starting(self):
+        """Return whether devices that are not there may still be about to log in.
+
+        Times like these an operator sets (KTAMR manual 5.3: 300 s).
+        """
+        waited = fields.Datetime.now() - (self.started_at or self.create_date)
+        return waited.total_seconds() < seconds(self.env, "amr.start_wait")
 
     def _postpone_lines(self, meter_ids, delay):
         """Say when pending meters are asked again.

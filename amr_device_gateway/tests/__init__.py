@@ -8,6 +8,8 @@ from . import test_headend_controller
 from . import test_headend_event
 from . import test_link
 from . import test_meter
+from . import test_protocols
 from . import test_read_task
 from . import test_settings
 from . import test_uplink
+from . import test_worker_settings

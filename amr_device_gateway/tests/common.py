@@ -37,6 +37,7 @@ class FakeHeadEnd:
     def __init__(self):
         self.links_up = {}
         self.offline = set()
+        self.problems = {}
         self.down = False
         self.lost = False
         self.kill = lambda kind: False
@@ -71,10 +72,14 @@ class FakeHeadEnd:
     async def links(self, link=None):
         if self.down:
             raise HeadEndUnavailable("down")
-        return [
+        online = [
             {"link": key, "state": "online", "peer": "127.0.0.1:5"}
             for key in self.links_up
             if key not in self.offline
+        ]
+        return online + [
+            {"link": key, "state": "offline", "problem": problem}
+            for key, problem in self.problems.items()
         ]
 
     async def exchange(
@@ -112,7 +117,8 @@ class GatewayMixin:
     def setUpClass(cls):
         super().setUpClass()
         parameters = cls.env["ir.config_parameter"]
-        for name in ("retry_delay", "offline_delay", "command_retry_delay"):
+        delays = ("retry_delay", "offline_delay", "command_retry_delay", "start_wait")
+        for name in delays:
             parameters.set_param(f"amr.{name}", "0")
         parameters.set_param("amr.read_flush", "0.05")
         cls.link = cls._link("990000371", cls.community)

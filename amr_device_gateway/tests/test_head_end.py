@@ -1,79 +1,14 @@
 """Odoo's side against the real head-end and the real simulator, over real sockets."""
 
-import asyncio
-import json
 import tempfile
-import threading
-from pathlib import Path
 from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from odoo.addons.amr_device_gateway.headend.config import Config
-from odoo.addons.amr_device_gateway.headend.gateway import Gateway
-from odoo.addons.amr_device_gateway.headend.simulator import Simulator
 from odoo.addons.amr_device_gateway.tools import GatewaySettings
 
 from .common import GatewayCommon
-
-TOKEN = "test-token"
-STARTED = 20
-
-
-class RealHeadEnd(threading.Thread):
-    """A head-end with simulated DTUs in a thread of its own, on free ports."""
-
-    def __init__(self, folder, links, dtus):
-        super().__init__(daemon=True)
-        self.folder = Path(folder)
-        self.links = links
-        self.dtus = dtus
-        self.ready = threading.Event()
-        self.loop = asyncio.new_event_loop()
-        self.url = None
-
-    def run(self):
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(self._serve())
-        self.loop.close()
-
-    async def _serve(self):
-        self._stopping = asyncio.Event()
-        (self.folder / "links.json").write_text(json.dumps({"links": self.links}))
-        gateway = Gateway(
-            Config(
-                token=TOKEN,
-                state_dir=str(self.folder),
-                dtu_host="127.0.0.1",
-                dtu_port=0,
-                concentrator_host="127.0.0.1",
-                concentrator_port=0,
-                control_port=0,
-                reply_timeout=0.5,
-            )
-        )
-        await gateway.start()
-        self.simulator = Simulator(
-            {
-                "headend": f"127.0.0.1:{gateway.dtu_port}",
-                "control_port": 0,
-                "dtus": self.dtus,
-            }
-        )
-        await self.simulator.start()
-        for dtu in self.simulator.dtus.values():
-            await asyncio.wait_for(dtu.connected.wait(), STARTED)
-        while not all(link.session for link in gateway.links.values()):
-            await asyncio.sleep(0.01)
-        self.url = f"http://127.0.0.1:{gateway.control.port}"
-        self.ready.set()
-        await self._stopping.wait()
-        await self.simulator.stop()
-        await gateway.stop()
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self._stopping.set)
-        self.join(STARTED)
+from .head_end import STARTED, TOKEN, RealHeadEnd
 
 
 @tagged("post_install", "-at_install")

@@ -1,10 +1,13 @@
-from datetime import datetime
+from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from psycopg2 import IntegrityError
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from odoo.addons.amr_device_gateway.tools import GatewaySettings, open_client
 
 from .common import GatewayCommon
 
@@ -65,6 +68,123 @@ class TestLink(GatewayCommon):
             with self.assertRaisesRegex(UserError, "does not answer"):
                 self.link.action_refresh_presence()
         self.assertTrue(self.link.online)
+
+    def test_a_serial_line_is_opened_with_the_settings_of_the_manual(self):
+        link = self.env["amr.link"].create(
+            {
+                "name": "COM2",
+                "kind": "serial",
+                "device": "/dev/ttyS1",
+                "community_id": self.community.id,
+            }
+        )
+        self.assertEqual(link.key, "serial:/dev/ttyS1")
+        config = link._prepare_head_end_config()
+        self.assertEqual(config["line"], "9600 8N1")
+
+    def test_a_serial_server_is_dialled_at_its_address(self):
+        link = self.env["amr.link"].create(
+            {
+                "name": "server",
+                "kind": "tcp",
+                "host": "10.0.0.8",
+                "port": 4002,
+                "baud": "2400",
+                "parity": "E",
+                "pace_ms": 50,
+                "community_id": self.community.id,
+            }
+        )
+        self.assertEqual(
+            link._prepare_head_end_config(),
+            {
+                "link": "tcp:10.0.0.8:4002",
+                "kind": "tcp",
+                "terminal": "10.0.0.8:4002",
+                "line": "2400 8E1",
+                "dial_wait": 35,
+                "pace": 0.05,
+            },
+        )
+        link.port = 4003
+        self.assertEqual(link.key, "tcp:10.0.0.8:4003")
+        with self.assertRaisesRegex(ValidationError, "no address to dial"):
+            link.terminal = "10.0.0.8"
+
+    def _two_head_ends(self):
+        settings = GatewaySettings(
+            "http://h:1",
+            "t",
+            "02000000",
+            "0",
+            headends={"north": "http://north:7610", "south": "http://south:7610"},
+        )
+        for module in ("models.amr_link", "models.amr_link_line", "tools.exchange"):
+            self.startPatcher(
+                patch(
+                    f"odoo.addons.amr_device_gateway.{module}.gateway_settings",
+                    lambda: settings,
+                )
+            )
+
+    def test_each_of_several_head_ends_is_told_its_own_links(self):
+        self._two_head_ends()
+        self.link.headend = "north"
+        self.other_link.headend = "south"
+        told = self.env["amr.link"]._head_end_config("north")["links"]
+        keys = [link["link"] for link in told]
+        self.assertIn(self.link.key, keys)
+        self.assertNotIn(self.other_link.key, keys)
+        with self.assertRaisesRegex(ValidationError, "no head-end “east”"):
+            self.link.headend = "east"
+
+    def test_a_link_is_asked_where_it_logged_in(self):
+        self._two_head_ends()
+        now = datetime(2026, 3, 1, 8)
+        self.link._set_presence(True, now, "10.0.0.1:5", "south")
+        client = open_client(self.link | self.other_link)
+        self.assertEqual(client._urls[self.link.key], "http://south:7610")
+        self.assertEqual(client._urls[self.other_link.key], "http://h:1")
+        # it has moved: the head-end it left cannot report it down
+        self.link._set_presence(False, now.replace(minute=5), headend="north")
+        self.assertTrue(self.link.online)
+        self.link._set_presence(False, now.replace(minute=6), headend="south")
+        self.assertFalse(self.link.online)
+
+    def test_a_port_is_opened_by_one_of_several_head_ends(self):
+        self._two_head_ends()
+        with self.assertRaisesRegex(ValidationError, "Choose the head-end"):
+            self.env["amr.link"].create(
+                {
+                    "name": "COM2",
+                    "kind": "serial",
+                    "device": "/dev/ttyS1",
+                    "community_id": self.community.id,
+                }
+            )
+
+    def test_why_a_port_is_not_open_is_shown(self):
+        with self.fake_headend() as head_end:
+            head_end.problems = {self.link.key: "could not open port /dev/ttyS1"}
+            self.env["amr.link"]._cron_sync_presence()
+        self.assertIn("could not open port", self.link.problem)
+        self.link._set_presence(True, datetime(2030, 3, 1))
+        self.assertFalse(self.link.problem)
+
+    def test_a_link_reads_its_meters_by_itself_in_its_interval(self):
+        self.link.write({"is_collecting": True, "interval": 30})
+        with self.fake_headend() as head_end:
+            head_end.add(self.link.key, {"address": self.meter.number, "index": "42"})
+            self.env["amr.link"]._cron_collect()
+            self.run_jobs()
+            self.assertEqual(self.meter.latest_index, 42)
+            tasks = self.env["amr.read.task"].search([("link_id", "=", self.link.id)])
+            self.env["amr.link"]._cron_collect()  # not due again
+            self.link.collected_at -= timedelta(minutes=31)
+            self.env["amr.link"]._cron_collect()
+        again = self.env["amr.read.task"].search([("link_id", "=", self.link.id)])
+        self.assertEqual((len(tasks), len(again)), (1, 2))
+        self.assertEqual(self.link.last_read_at, self.meter.latest_at)
 
     def test_an_unknown_terminal_is_adopted_with_a_community(self):
         link = self.env["amr.link"].create(

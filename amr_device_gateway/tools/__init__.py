@@ -6,8 +6,9 @@ from .exchange import (
     exchange,
     nothing_sent,
     open_client,
+    open_head_end,
 )
 from .jobs import hasten
-from .parameters import seconds
+from .parameters import max_tries, seconds
 from .settings import GatewaySettings, gateway_settings
 from .slice_reader import MeterRequest, MeterResult, SliceReader

@@ -1,6 +1,7 @@
 """Thin layer between Odoo's models and the head-end's client."""
 
 import logging
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 from ..headend.client import (
@@ -42,10 +43,55 @@ class Exchange(NamedTuple):
         return self.error or (self.decoded.error if self.decoded else None)
 
 
-def open_client():
-    """Return a client of the head-end, to be entered with ``async with``."""
+def open_client(links=()):
+    """Return a client of the head-end, to be entered with ``async with``.
+
+    :param links: ``amr.link`` records that will be spoken to; where there are several
+        head-ends, each link is looked for where it is served
+    """
     settings = gateway_settings()
-    return HeadEndClient(settings.headend_url, settings.headend_token)
+    if not settings.headends:
+        return HeadEndClient(settings.headend_url, settings.headend_token)
+    urls = {link.key: settings.url_of(link.headend or link.served_by) for link in links}
+    return HeadEnds(settings.headend_url, urls, settings.headend_token)
+
+
+class HeadEnds:
+    """Several head-ends as one client: each link is asked where it is served.
+
+    :param str url: head-end of links that no other is known to serve
+    :param dict urls: ``{key of a link: url}``
+    """
+
+    def __init__(self, url, urls, token):
+        self._default = url
+        self._urls = urls
+        self._clients = {
+            one: HeadEndClient(one, token) for one in {url, *urls.values()}
+        }
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self):
+        for client in self._clients.values():
+            await self._stack.enter_async_context(client)
+        return self
+
+    async def __aexit__(self, *exc):
+        return await self._stack.__aexit__(*exc)
+
+    async def exchange(self, link, *args, **options):
+        url = self._urls.get(link, self._default)
+        return await self._clients[url].exchange(link, *args, **options)
+
+    async def links(self, link=None):
+        url = self._urls.get(link, self._default)
+        return await self._clients[url].links(link)
+
+
+def open_head_end(name):
+    """Return a client of the head-end called ``name``."""
+    settings = gateway_settings()
+    return HeadEndClient(settings.url_of(name), settings.headend_token)
 
 
 async def exchange(client, link, protocol, frames, timeout, priority=0):

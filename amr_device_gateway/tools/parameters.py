@@ -9,7 +9,18 @@ DEFAULTS = {
     "amr.command_retry_delay": 30,  # between two rounds of a command
     "amr.clock_limit": 60,  # that a meter's clock may be off before the plan sets it
     "amr.command_deadline": 86400,  # after which a command is not sent any more
+    # KTAMR manual 5.3
+    "amr.start_wait": 300,  # that a task gives offline devices to log in
+    "amr.poll_interval": 1800,  # between two rounds of a link that is read by itself
+    "amr.dial_wait": 35,  # for a serial server to answer when it is dialled
 }
+MAX_TRIES = 3  # of a meter, of a command
+
+
+def max_tries(env):
+    """Return how often a meter is asked or a command sent (``amr.max_tries``)."""
+    value = env["ir.config_parameter"].sudo().get_param("amr.max_tries")
+    return max(int(value), 1) if str(value or "").isdigit() else MAX_TRIES
 
 
 def seconds(env, name):
@@ -20,6 +31,6 @@ def seconds(env, name):
     """
     value = env["ir.config_parameter"].sudo().get_param(name)
     try:
-        return max(float(value), 0)
+        return max(float(value or ""), 0)
     except (TypeError, ValueError):
         return DEFAULTS[name]

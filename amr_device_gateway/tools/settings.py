@@ -9,12 +9,17 @@ Section ``[amr]`` of Odoo's configuration file; an environment variable wins ove
     relay_operator = 00000000
     clock_password = 04000000
     credit_key = …                    authenticates prepaid credit
+    headends = north=http://10.0.0.5:7610, south=http://10.0.0.6:7610
+    device_host = 203.0.113.5         what devices connect to
+    dtu_port = 30116
 
 The variables are ``AMR_HEADEND_URL``, ``AMR_HEADEND_TOKEN`` and so on.
 ``relay_password`` is the level (two digits) and the six digits of the password that
 DL/T 645-2007 meters want with a relay command; 02 and zeros are what meters leave the
 factory with. ``clock_password`` is the same for writing the clock: its level is 04
-by the standard. ``relay_operator`` is the operator code (eight digits).
+by the standard. ``relay_operator`` is the operator code (eight digits). ``headends`` is
+needed only where there are several, by the names they call themselves (their
+``headend_name``); ``headend_url`` then is the one of links that none has reported.
 """
 
 import os
@@ -25,6 +30,8 @@ from odoo.tools import config
 
 SECTION = "amr"
 DEFAULT_URL = "http://127.0.0.1:7610"
+#: Ports that devices connect to, by kind of link (KTAMR manual 5.3).
+DEVICE_PORTS = {"dtu": 30116, "concentrator": 6012}
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,13 @@ class GatewaySettings:
     relay_operator: str
     credit_key: str = field(default="", repr=False)
     clock_password: str = field(default="04000000", repr=False)
+    headends: dict = field(default_factory=dict)
+    device_host: str = ""
+    device_ports: dict = field(default_factory=lambda: dict(DEVICE_PORTS))
+
+    def url_of(self, name):
+        """Return where the head-end called ``name`` listens."""
+        return self.headends.get(name) or self.headend_url
 
 
 def gateway_settings():
@@ -57,4 +71,15 @@ def gateway_settings():
         relay_operator=get("relay_operator", "00000000"),
         credit_key=get("credit_key", ""),
         clock_password=get("clock_password", "04000000"),
+        headends=_named_urls(get("headends", "")),
+        device_host=get("device_host", ""),
+        device_ports={
+            kind: get(f"{kind}_port", str(port)) for kind, port in DEVICE_PORTS.items()
+        },
     )
+
+
+def _named_urls(text):
+    """Return ``{name: url}`` of ``name=url, name=url``."""
+    pairs = (part.partition("=") for part in text.split(",") if "=" in part)
+    return {name.strip(): url.strip() for name, _sign, url in pairs}

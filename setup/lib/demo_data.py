@@ -46,6 +46,7 @@ PARAMETERS = {
     # Patience of the real world would be boring to watch.
     "amr.retry_delay": "2",
     "amr.offline_delay": "10",
+    "amr.start_wait": "10",
     "amr.reply_timeout": "3",
 }
 # role, login, name, group

@@ -1,13 +1,13 @@
 """What every protocol offers, in words that do not depend on the protocol."""
 
+import dataclasses
 import string
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-
-class ProtocolError(ValueError):
-    """A request cannot be made; the message is a sentence for the operator."""
+from . import models
+from .errors import ProtocolError
 
 
 class AddressError(ProtocolError):
@@ -233,10 +233,55 @@ class Protocol:
     """Base of all protocols. Requests that a protocol lacks raise Unsupported."""
 
     name = ""
+    #: What people call it.
+    title = ""
+    #: Whether meters speak it; what only a concentrator speaks is no meter model's.
+    for_meters = True
+    #: Pattern of the meter addresses that it can carry.
+    address_rule = "[0-9]{1,14}"
+    #: Whether an address counts on its own line only: two lines may have a meter 1.
+    local_address = False
+    #: Unit of every index it gives; "" = the meter tells, or a model's file.
+    index_unit = ""
+    #: Folder of its meter models as data (:mod:`.models`); "" = it has none.
+    models_folder = ""
+    #: Whether it cannot read a meter without such a model.
+    needs_model = False
     #: Whether a frame can be told from noise when nobody was asked.
     recognisable = True
     #: Bytes of a request; anything longer is a mistake of the one who asks.
     longest_request = 512
+
+    # === METER MODELS === #
+
+    def models(self):
+        """Names of the meter models that differ by data only."""
+        return models.names(self.models_folder) if self.models_folder else ()
+
+    def of_model(self, model):
+        """This protocol with the options of a meter model.
+
+        :raises ModelError: there is no such model, or its file is wrong
+        """
+        rows = models.options(self.models_folder, model, type(self), self.title)
+        return dataclasses.replace(self, **rows)
+
+    def of_utility(self, code, unit):
+        """This protocol as meters of one utility speak it.
+
+        :param str code: ``electricity``, ``cold_water``, ``heat``, …
+        :param str unit: unit the index is wanted in: kWh, m³, GJ
+        :raises ModelError: these meters count in another unit: no number of theirs may
+            be taken for one of the wanted unit
+        """
+        if self.index_unit and self.index_unit != unit:
+            raise models.ModelError(
+                f"Meters of this protocol and model count in {self.index_unit}, but "
+                f"the utility is kept in {unit}: choose a model of that unit."
+            )
+        return self
+
+    # === FRAMES === #
 
     def Framer(self):
         """A new framer for one byte stream."""

@@ -14,7 +14,8 @@ length of two bytes; their frames are told as what they are not: a wrong checksu
 """
 
 import contextlib
-from dataclasses import dataclass, fields
+import dataclasses
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -165,7 +166,21 @@ class Cjt188(Protocol):
     alarms: tuple = ()
 
     name = "cjt188"
+    title = "CJ/T 188-2004"
+    models_folder = MODELS
     framing_rank = 20
+
+    def of_utility(self, code, unit):
+        """The utility says what kind of meter is asked, and the unit of its index."""
+        if unit not in INDEX_UNITS:
+            raise models.ModelError(
+                f"A CJ/T 188 meter counts in {', '.join(INDEX_UNITS)}, not in {unit}."
+            )
+        super().of_utility(code, unit)
+        meter_type = METER_TYPES.get(code, self.meter_type)
+        if self.meter_type in (ANY_TYPE, METER_TYPES["cooling"]):
+            meter_type = self.meter_type
+        return dataclasses.replace(self, index_unit=unit, meter_type=meter_type)
 
     def Framer(self):
         return Cjt188Framer()
@@ -289,24 +304,7 @@ def options(model):
 
     :raises ModelError: no such model, or an option that there is not
     """
-    rows = dict(models.load(MODELS, model))
-    rows.pop("source", None)
-    known = {field.name: type(field.default) for field in fields(Cjt188)}
-    for name, value in rows.items():
-        if name not in known:
-            raise models.ModelError(
-                f"The model {model} sets “{name}”, which is no option of CJ/T 188; "
-                f"known are: {', '.join(known)}."
-            )
-        wanted = known[name]
-        if wanted in (bool, int, str) and type(value) is not wanted:
-            raise models.ModelError(
-                f"The model {model} sets “{name}” to {value!r}: "
-                f"it must be of kind {wanted.__name__}."
-            )
-    if "alarms" in rows:
-        rows["alarms"] = tuple(rows["alarms"].items())
-    return rows
+    return models.options(MODELS, model, Cjt188, "CJ/T 188")
 
 
 def known_item(data):

@@ -127,6 +127,9 @@ class Dlt645v1997(Protocol):
     """DL/T 645-1997; no options so far."""
 
     name = "dlt645-1997"
+    title = "DL/T 645-1997"
+    address_rule = "[0-9]{1,12}"
+    index_unit = "kWh"
     framing_rank = 11
 
     def Framer(self):

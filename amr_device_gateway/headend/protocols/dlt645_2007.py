@@ -70,6 +70,9 @@ class Dlt645v2007(Prepaid):
     """DL/T 645-2007; no options so far."""
 
     name = "dlt645-2007"
+    title = "DL/T 645-2007"
+    address_rule = "[0-9]{1,12}"
+    index_unit = "kWh"
     framing_rank = 10
 
     def Framer(self):

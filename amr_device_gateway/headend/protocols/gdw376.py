@@ -42,6 +42,8 @@ class Gdw376(Protocol):
     protocol_id: int = frames.PROTOCOL_ID
 
     name = "gdw376"
+    title = "Q/GDW 376.1"
+    for_meters = False
     framing_rank = 5
     #: The freezes of a hundred metering points are asked for with seven bytes each.
     longest_request = 2100

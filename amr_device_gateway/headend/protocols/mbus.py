@@ -7,6 +7,7 @@ Without the reset a meter may repeat what it said last month.
 """
 
 import contextlib
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,8 +58,17 @@ class Mbus(Protocol):
     index_unit: str = ""
 
     name = "mbus"
+    title = "M-Bus"
+    #: Primary (1 to 250) or secondary (8 digits).
+    address_rule = "[1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|250|[0-9]{8}"
+    local_address = True
+    models_folder = "mbus_models"
     framing_rank = 90
     recognisable = False
+
+    def of_utility(self, code, unit):
+        super().of_utility(code, unit)
+        return dataclasses.replace(self, index_unit=unit)
 
     def Framer(self):
         return frames.MbusFramer()

@@ -5,6 +5,7 @@ needs the model to read and to understand, ``registry.get("modbus", model="sdm12
 to send and to match, which is all the head-end does, it does not.
 """
 
+import dataclasses
 import string
 from dataclasses import dataclass
 
@@ -25,6 +26,11 @@ class Modbus(Protocol):
     model: str = ""
 
     name = "modbus"
+    title = "Modbus RTU"
+    address_rule = "[1-9]|[1-9][0-9]|1[0-9]{2}|2[0-3][0-9]|24[0-7]"
+    local_address = True
+    models_folder = modbus_map.MODELS
+    needs_model = True
     framing_rank = 80
     recognisable = False
 
@@ -36,6 +42,19 @@ class Modbus(Protocol):
 
     def build(self, message):
         return frames.build_rtu(message)
+
+    def of_model(self, model):
+        modbus_map.load(model)
+        return dataclasses.replace(self, model=model)
+
+    @property
+    def index_unit(self):
+        """Unit of the registers that are billed from.
+
+        :raises ModelError: no model is set, or there is none of that name
+        """
+        registers = [one for block in self.blocks for one in block.registers]
+        return next(one.unit for one in registers if one.is_index)
 
     @property
     def blocks(self):

@@ -46,7 +46,7 @@ INDEX = re.compile(r"total|t[1-9][0-9]?")
 INDEX_UNITS = ("kWh", "m³", "GJ")
 REGISTER_KEYS = {"name", "at", "type", "unit", "words", "bytes", "scale", "missing"}
 BLOCK_KEYS = {"name", "function", "start", "count", "registers"}
-MODEL_KEYS = {"source", "base", "block"}
+MODEL_KEYS = {*models.ABOUT, "base", "block"}
 
 
 class BadValue(ValueError):

@@ -16,6 +16,7 @@ class ModbusTcp(Modbus):
     """Modbus TCP with the register map of a meter model."""
 
     name = "modbus-tcp"
+    title = "Modbus TCP"
     framing_rank = 70
 
     def Framer(self):

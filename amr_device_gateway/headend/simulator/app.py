@@ -18,15 +18,18 @@ from . import fleet
 from .concentrator import Concentrator
 from .dtu import Dtu
 from .electricity import ElectricityMeter
+from .electricity_1997 import OldElectricityMeter
 from .faults import FaultError, Faults, Timeline
 from .fleet import FleetError
 from .mbus import MbusMeter
 from .modbus import ModbusMeter
+from .serial_server import SerialServer
 from .water import cjt188_meter
 
 _logger = logging.getLogger(__name__)
 
 KINDS = {
+    "dlt645-1997": OldElectricityMeter,
     "dlt645-2007": ElectricityMeter,
     "cjt188": cjt188_meter,
     "mbus": MbusMeter,
@@ -81,6 +84,7 @@ class Simulator:
         self.meters = {}
         self.dtus = {}
         self.concentrators = {}
+        self.servers = []
         self._state_file = Path(config["state"]) if config.get("state") else None
         self._runner = None
         self._tasks = []
@@ -98,12 +102,21 @@ class Simulator:
         authenticator = SimulatorAuthenticator(key) if key else None
         saved = self._saved()
         seed, rates = self.config.get("seed", 0), self.config.get("faults")
+
+        def meters_of(row):
+            meters = [
+                self._meter(one, saved, zone, authenticator)
+                for one in row.get("meters", [])
+            ]
+            self.meters.update((_short(meter.address), meter) for meter in meters)
+            return meters
+
+        for number, row in enumerate(self.config.get("servers", ()), 1):
+            faults = Faults(seed, f"server {number}", rates)
+            server = SerialServer(row, meters_of(row), self.save, faults)
+            self.servers.append(server)
         for row in [*self.config.get("dtus", []), *fleet.rows(self.config, "dtus")]:
-            meters = []
-            for one in row.get("meters", []):
-                meter = self._meter(one, saved, zone, authenticator)
-                meters.append(meter)
-                self.meters[_short(meter.address)] = meter
+            meters = meters_of(row)
             faults = Faults(seed, row["terminal"], rates)
             host = host or "127.0.0.1"
             dtu = Dtu(row, meters, host, int(port), self.save, faults)
@@ -115,11 +128,7 @@ class Simulator:
             *self.config.get("concentrators", []),
             *fleet.rows(self.config, "concentrators"),
         ]:
-            meters = [
-                self._meter(one, saved, zone, authenticator)
-                for one in row.get("meters", [])
-            ]
-            self.meters.update({_short(meter.address): meter for meter in meters})
+            meters = meters_of(row)
             where = (host or "127.0.0.1", int(port), self.save)
             faults = Faults(seed, row["terminal"], rates)
             one = Concentrator(row, meters, *where, self.clock, zone, faults)
@@ -153,6 +162,8 @@ class Simulator:
         await self._runner.setup()
         port = self.config.get("control_port", 7611)
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        for server in self.servers:
+            await server.start()
         for dtu in (*self.dtus.values(), *self.concentrators.values()):
             dtu.start()
         self._tasks = [
@@ -173,8 +184,12 @@ class Simulator:
     async def stop(self):
         for task in self._tasks:
             task.cancel()
-        dtus = (*self.dtus.values(), *self.concentrators.values())
-        await asyncio.gather(*(dtu.stop() for dtu in dtus))
+        everything = (
+            *self.dtus.values(),
+            *self.concentrators.values(),
+            *self.servers,
+        )
+        await asyncio.gather(*(one.stop() for one in everything))
         await self._runner.cleanup()
         self.save()
 

@@ -6,6 +6,7 @@ import logging
 
 from ..protocols import registry
 from .faults import Faults
+from .line import LineSpeed
 
 _logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class Dtu:
         self.host, self.port = host, port
         self.on_change = on_change
         self.faults = faults or Faults(0, self.terminal)
+        self.line = LineSpeed(row.get("baud", 0))
         self.dark = False
         self.online = True
         self.connects = 0
@@ -99,16 +101,12 @@ class Dtu:
 
     async def _session(self, reader):
         beats = asyncio.create_task(self._beat())
-        framers = self._framers()
         self._writer.write(self.packet)
         self.connects += 1
         self.connected.set()
         try:
             with contextlib.suppress(ConnectionError):
-                while data := await reader.read(4096):
-                    for framer in framers:
-                        for frame in framer.feed(data) + framer.flush():
-                            self._spawn(self._serve(frame, self._writer))
+                await self._listen(reader, self._writer)
         finally:
             self.connected.clear()
             beats.cancel()
@@ -116,6 +114,14 @@ class Dtu:
                 task.cancel()
             self._writer.close()
             self._writer = None
+
+    async def _listen(self, reader, writer):
+        """Answer the requests from ``reader`` until it ends."""
+        framers = self._framers()
+        while data := await reader.read(4096):
+            for framer in framers:
+                for frame in framer.feed(data) + framer.flush():
+                    self._spawn(self._serve(frame, writer))
 
     def _framers(self):
         """One for all frames that show where they begin, one for each other kind."""
@@ -136,6 +142,7 @@ class Dtu:
 
     async def _serve(self, frame, writer):
         """Let the addressed meter answer; what it did is on disk before it says so."""
+        await self.line.carry(len(frame))
         if self.dark:
             return
         for meter in self.meters:
@@ -159,7 +166,9 @@ class Dtu:
             writer.transport.abort()
             return
         for reply in replies:
-            writer.write(spoil(reply, fault or chance.kind))
+            data = spoil(reply, fault or chance.kind)
+            await self.line.carry(len(data))
+            writer.write(data)
 
 
 def spoil(reply, fault):
