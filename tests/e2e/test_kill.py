@@ -24,7 +24,11 @@ def test_killed_while_reading(story, stack, victim):
     assert counts["done_count"] < counts["total_count"] - 1
     victim.kill()
     stack.restart(victim)
-    story.watch_reading(task)
+    wait_until(
+        lambda: stack.wake_runner() and story.reading(task)["state"] == "done",
+        PATIENCE,
+        "the read task",
+    )
     story.check_reading(task)
 
 
@@ -48,7 +52,9 @@ def test_killed_while_crediting(story, stack, victim):
         )
     stack.restart(victim)
     wait_until(
-        lambda: story.vend_state(vend) == "credited", PATIENCE, "the end of the order"
+        lambda: stack.wake_runner() and story.vend_state(vend) == "credited",
+        PATIENCE,
+        "the end of the order",
     )
     story.check_recharge(vend, before)
 
@@ -67,6 +73,8 @@ def test_killed_before_crediting(story, stack, victim):
     assert story.meters.ask(address)["purchase_no"] == before["purchase_no"]
     stack.restart(victim)
     wait_until(
-        lambda: story.vend_state(vend) == "credited", PATIENCE, "the end of the order"
+        lambda: stack.wake_runner() and story.vend_state(vend) == "credited",
+        PATIENCE,
+        "the end of the order",
     )
     story.check_recharge(vend, before)
