@@ -1,6 +1,5 @@
 """Make a database with the demo data: others' modules, our addons, the estate."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -19,9 +18,6 @@ from runtime import (
 LIB = ROOT / "setup/lib"
 # The database is this until it is complete: an interrupted build is no database.
 BUILDING = "_building"
-# What a database is made from; the rest is read when it is needed.
-SUFFIXES = {".py", ".xml", ".csv", ".po"}
-IGNORED = {"tests", "headend", "__pycache__"}
 
 DATA_SCRIPT = """
 import sys
@@ -36,29 +32,15 @@ def exists(stack):
     return stack.database in stack.cluster.databases() and stack.meters_file.exists()
 
 
-def fingerprint(*more):
-    """Return a word that changes with our addons.
-
-    :param more: files beyond those of the addons
-    """
-    digest = hashlib.sha256()
-    for folder in addons():
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in SUFFIXES and not IGNORED & set(path.parts):
-                digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    for path in more:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
 def is_current(stack, *more):
     """Tell whether the database was made (or updated) with the addons as they are."""
-    return stack.stamp.exists() and stack.stamp.read_text() == fingerprint(*more)
+    word = test_database.fingerprint(*more)
+    return stack.stamp.exists() and stack.stamp.read_text() == word
 
 
 def update(stack):
     """Bring the database up to the addons as they are now."""
-    word = fingerprint()
+    word = test_database.fingerprint()
     stack.stamp.unlink(missing_ok=True)
     run_odoo(
         stack,
@@ -68,26 +50,24 @@ def update(stack):
     stack.stamp.write_text(word)
 
 
-def create(stack, *more):
+def create(stack, *more, installed=None):
     """Make the stack's database anew; what was there is lost.
 
     :param more: files beside the addons that make the database another one
+    :param installed: a database of the cluster with our addons, to start from
     """
     cluster, building = stack.cluster, stack.database + BUILDING
-    word = fingerprint(*more)
+    word = test_database.fingerprint(*more)
     cluster.drop(building)
     cluster.drop(stack.database)
     forget_devices(stack)
     log = stack.folder / "create.log"
     log.unlink(missing_ok=True)
-    copy_template(stack, building)
-    run_odoo(
-        stack,
-        log,
-        *("-d", building, "-i", ",".join(addon.name for addon in addons())),
-        *("--load-language", test_database.LANGUAGE),
-        *("--stop-after-init", "--no-http"),
-    )
+    if installed:
+        cluster.copy(installed, building)
+        copy_filestore(installed, building, stack.data_dir)
+    else:
+        install(stack, building, log)
     fill(stack, building, log)
     cluster.psql(
         "postgres", f'ALTER DATABASE "{building}" RENAME TO "{stack.database}"'
@@ -97,11 +77,18 @@ def create(stack, *more):
     stack.stamp.write_text(word)
 
 
-def copy_template(stack, database):
-    """Start from the modules of others, installed once for this cluster."""
+def install(stack, database, log):
+    """Install our addons beside the modules of others, installed once a cluster."""
     template = test_database.ensure_template(stack.cluster, stack.data_dir)
     stack.cluster.copy(template, database)
     copy_filestore(template, database, stack.data_dir)
+    run_odoo(
+        stack,
+        log,
+        *("-d", database, "-i", ",".join(addon.name for addon in addons())),
+        *("--load-language", test_database.LANGUAGE),
+        *("--stop-after-init", "--no-http"),
+    )
 
 
 def forget_devices(stack):

@@ -1,7 +1,7 @@
-"""The template database of the tests: every module of others, none of ours.
+"""The databases that tests start from: one with every module of others, one with ours.
 
-Building it takes a minute; copying it takes a second. It is built again when one of
-the versions it depends on changes.
+Building them takes a minute each; copying takes a second. The first is built again when
+one of the versions it depends on changes, the second when an addon does.
 """
 
 import ast
@@ -29,6 +29,20 @@ PREFIX = "template_"
 # What the tests use beyond the addons' own dependencies.
 EXTRA_MODULES = {"l10n_cn", "payment_demo"}
 LANGUAGE = "zh_CN"
+OURS = "ours"
+# What a database is made from; the rest is read when it is needed.
+SUFFIXES = {".py", ".xml", ".csv", ".po"}
+IGNORED = {"tests", "headend", "__pycache__"}
+# Odoo would build the bundles of the web client in every process that opens a browser,
+# and those of its own unit tests, which we never open, with them.
+BUNDLES_SCRIPT = """
+views = env["ir.ui.view"].search(
+    [("key", "in", ("web.unit_tests_suite", "web.qunit_suite"))]
+)
+views.active = False
+env["ir.qweb"]._pregenerate_assets_bundles()
+env.cr.commit()
+"""
 
 
 def cluster():
@@ -77,16 +91,22 @@ def conf(server, data_dir=DATA, **options):
     )
 
 
-def run_odoo(conf_path, log, *args):
-    """Run Odoo to its end with its output in the file `log`; return its exit status."""
+def run_odoo(conf_path, log, *args, script=None):
+    """Run Odoo to its end with its output in the file `log`; return its exit status.
+
+    :param script: what Odoo's shell is to do
+    """
+    command = ["shell"] if script else []
     with open(log, "w") as output:
-        return subprocess.call(
-            odoo_command("-c", conf_path, *map(str, args)),
+        return subprocess.run(
+            odoo_command(*command, "-c", conf_path, *map(str, args)),
+            input=script or "",
+            text=True,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
             env={**os.environ, "LANG": "C.UTF-8"},
-        )
+        ).returncode
 
 
 def ensure_template(server, data_dir=DATA):
@@ -112,6 +132,43 @@ def ensure_template(server, data_dir=DATA):
     copy_filestore(building, name, data_dir)
     server.psql("postgres", f'ALTER DATABASE "{building}" RENAME TO "{name}"')
     return name
+
+
+def fingerprint(*more):
+    """Return a word that changes with our addons.
+
+    :param more: files beyond those of the addons
+    """
+    digest = hashlib.sha256()
+    for folder in addons():
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in SUFFIXES and not IGNORED & set(path.parts):
+                digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    for path in more:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def ensure_ours(server):
+    """Build the database with all our addons unless it is there; return its name.
+
+    :raises SetupError: an addon could not be installed
+    """
+    stamp, word = FOLDER / OURS, f"{template_name()} {fingerprint()}"
+    if stamp.exists() and stamp.read_text() == word and OURS in server.databases():
+        return OURS
+    stamp.unlink(missing_ok=True)
+    fresh(server, OURS)
+    names = ",".join(addon.name for addon in addons())
+    settings = conf(server)
+    for log, options, script in (
+        ("odoo_install.log", ("-i", names, "--stop-after-init"), None),
+        ("bundles.log", ("--no-http",), BUNDLES_SCRIPT),
+    ):
+        if run_odoo(settings, FOLDER / log, "-d", OURS, *options, script=script):
+            raise SetupError(f"installing the addons failed: see {FOLDER / log}")
+    stamp.write_text(word)
+    return OURS
 
 
 def fresh(server, database):

@@ -46,7 +46,8 @@ def make_database(stack):
     today = pristine.folder / "today"
     today.write_text(date.today().isoformat())
     if not demo_database.is_current(pristine, today, *DATA_FILES):
-        demo_database.create(pristine, today, *DATA_FILES)
+        ours = test_database.ensure_ours(stack.cluster)
+        demo_database.create(pristine, today, *DATA_FILES, installed=ours)
     demo_database.copy(pristine, stack)
 
 
