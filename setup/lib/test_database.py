@@ -36,10 +36,8 @@ IGNORED = {"tests", "headend", "__pycache__"}
 # Odoo would build the bundles of the web client in every process that opens a browser,
 # and those of its own unit tests, which we never open, with them.
 BUNDLES_SCRIPT = """
-views = env["ir.ui.view"].search(
-    [("key", "in", ("web.unit_tests_suite", "web.qunit_suite"))]
-)
-views.active = False
+tests = ("web.test_helpers", "web.unit_tests_suite", "web.qunit_suite")
+env["ir.ui.view"].search([("key", "in", tests)]).active = False
 env["ir.qweb"]._pregenerate_assets_bundles()
 env.cr.commit()
 """
