@@ -20,6 +20,7 @@
     "data": [
         "security/ir.model.access.csv",
         "security/amr_device_gateway_security.xml",
+        "security/amr_card_reader_security.xml",
         "data/queue_job.xml",
         "data/ir_config_parameter.xml",
         "data/ir_cron.xml",
@@ -33,6 +34,8 @@
         "views/amr_meter_views.xml",
         "views/amr_meter_radio_views.xml",
         "views/amr_meter_clock_views.xml",
+        "wizards/amr_card_reader_find_views.xml",
+        "views/amr_card_reader_views.xml",
         "views/amr_read_task_views.xml",
     ],
     "assets": {

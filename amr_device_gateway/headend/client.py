@@ -157,6 +157,21 @@ class HeadEndClient:
             await socket.close()
         raise HeadEndLost("The connection to the head-end broke.")
 
+    async def card(self, action, *, timeout=60, **fields):
+        """Use a card reader: ``scan``, ``read`` or ``write``.
+
+        :param fields: ``reader`` (a key of the scan); to write also ``secret``,
+            ``start`` and ``data``, and ``expected`` (the card as it was read before)
+        :return: mapping; ``error`` (a code of :class:`.cards.base.CardError`) and
+            ``message`` when it cannot be done
+        :raises HeadEndUnavailable: nothing was done
+        :raises HeadEndLost: after ``write`` the card must be read before anything else
+        """
+        message = {"op": "card", "action": action}
+        for name, value in fields.items():
+            message[name] = value.hex() if isinstance(value, bytes) else value
+        return (await self._call(message, timeout))["card"]
+
     # === WEBSOCKET === #
 
     async def _call(self, message, timeout):

@@ -18,6 +18,8 @@ class Config:
 
     :param token: shared with Odoo, never logged
     :param odoo_url: base address of Odoo; empty = only the links of the cached file
+    :param dtu_port: negative = no DTUs; likewise ``concentrator_port``: a head-end with
+        nothing but a card reader listens for no device
     :param registration_timeout: silence allowed before a DTU has named itself
     :param registration_gap: silence that ends a registration packet
     :param idle_timeout: a session that sends nothing for so long is dropped
@@ -35,6 +37,8 @@ class Config:
     :param log_keep: how many full log files are kept
     :param uplink_token: what platforms prove themselves by; empty = no HTTP uplinks
     :param mqtt_url: ``mqtt://HOST:1883`` or ``mqtts://…``; empty = no MQTT
+    :param card_ports: patterns of serial ports to scan for card readers beside those
+        that the system lists
     :param mqtt_profile: file of ``uplinks/profiles`` that says what messages look like
     """
 
@@ -56,6 +60,7 @@ class Config:
     mqtt_password: str = ""
     mqtt_topic: str = "application/+/device/+/event/up"
     mqtt_profile: str = "chirpstack"
+    card_ports: str = ""
     registration_pattern: str = r"[0-9A-Za-z_.:-]{1,40}"
     registration_timeout: float = 30.0
     registration_gap: float = 0.2

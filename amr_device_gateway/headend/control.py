@@ -137,6 +137,8 @@ class ControlPort:
             }
         if operation == "exchange":
             return await self._exchange(message)
+        if operation == "card":
+            return {"card": await self.gateway.cards.perform(message)}
         raise BadRequest(f"There is no operation “{operation}”.")
 
     async def _watch(self, socket, number, link):

@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+from .cards.desk import CardDesk
 from .concentrator import ConcentratorSession
 from .config import ConfigError
 from .control import ControlPort
@@ -43,6 +44,7 @@ class Gateway:
         self.diallers = Diallers(self)
         self.watch = Watch()
         self.uplinks = UplinkDoors(config, self.spool)
+        self.cards = CardDesk(self._serial_ports, config.card_ports)
         self._server = None
         self._concentrators = None
         self._sweeper = None
@@ -55,14 +57,10 @@ class Gateway:
         for key, terminal, peer in self.spool.online():
             self.spool.put("link_down", key, terminal, peer)
         await self.odoo.start()
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: DtuSession(self), self.config.dtu_host, self.config.dtu_port
-        )
-        self._concentrators = await loop.create_server(
-            lambda: ConcentratorSession(self),
-            self.config.concentrator_host,
-            self.config.concentrator_port,
+        config = self.config
+        self._server = await self._listen(DtuSession, config.dtu_host, config.dtu_port)
+        self._concentrators = await self._listen(
+            ConcentratorSession, config.concentrator_host, config.concentrator_port
         )
         await self.control.start()
         await self.uplinks.start()
@@ -78,13 +76,20 @@ class Gateway:
             self.control.port,
         )
 
+    async def _listen(self, session, host, port):
+        """A server for devices that dial in; None when the port is negative."""
+        if port < 0:
+            return None
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: session(self), host, port)
+
     @property
     def dtu_port(self):
-        return self._server.sockets[0].getsockname()[1]
+        return _port_of(self._server)
 
     @property
     def concentrator_port(self):
-        return self._concentrators.sockets[0].getsockname()[1]
+        return _port_of(self._concentrators)
 
     async def stop(self):
         """Close everything in order; the spool is on disk when this returns."""
@@ -153,6 +158,10 @@ class Gateway:
             if session.state == QUARANTINED and session.known_form:
                 link = self.links.get(session.key)
                 self._let_in(session, link) if link else self._announce(session)
+
+    def _serial_ports(self):
+        """Ports of meters: nobody looks for card readers there."""
+        return [one.terminal for one in self.links.values() if one.kind == "serial"]
 
     def _remove(self, link):
         link.stop()
@@ -323,6 +332,11 @@ def _heartbeat(row):
     except ValueError:
         _logger.warning("link %s: the heartbeat is not valid hex", row["link"])
         return b""
+
+
+def _port_of(server):
+    """The port that a server listens on, -1 for no server."""
+    return server.sockets[0].getsockname()[1] if server else -1
 
 
 def printable(packet):

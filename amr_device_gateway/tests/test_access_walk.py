@@ -9,6 +9,9 @@ from .common import GatewayCommon
 class TestAccessWalk(AccessWalk, GatewayCommon):
     addon = "amr_device_gateway"
     expected = {
+        "amr.card.reader": "- r rwcd rwcd",
+        "amr.card.reader.find": "- - rwcd rwcd",
+        "amr.card.reader.find.line": "- - rwcd rwcd",
         "amr.command": "r r r r",
         "amr.command.frame": "r r r r",
         "amr.headend.event": "- - - r",
@@ -28,7 +31,10 @@ class TestAccessWalk(AccessWalk, GatewayCommon):
         frame = self.env["amr.command.frame"].create(
             {"command_id": command.id, "direction": "out", "data": "68"}
         )
-        return [link, command, frame]
+        reader = self.env["amr.card.reader"].create(
+            {"name": "x", "port": "pcsc:x", "community_id": self.other_community.id}
+        )
+        return [reader, link, command, frame]
 
     def test_switching_is_ticked_for_a_reader(self):
         reader = self._operator("gw_switch", "amr_base.group_reader")

@@ -15,6 +15,7 @@ from aiohttp import web
 from ..protocols.authenticator import KEY_VARIABLE, SimulatorAuthenticator
 from ..protocols.base import ProtocolError
 from . import fleet
+from .card import CardReaders
 from .concentrator import Concentrator
 from .dtu import Dtu
 from .electricity import ElectricityMeter
@@ -85,6 +86,10 @@ class Simulator:
         self.dtus = {}
         self.concentrators = {}
         self.servers = []
+        try:
+            self.readers = CardReaders(config.get("readers", []))
+        except ValueError as error:
+            raise SimulatorError(str(error)) from error
         self._state_file = Path(config["state"]) if config.get("state") else None
         self._runner = None
         self._tasks = []
@@ -158,6 +163,7 @@ class Simulator:
         app.router.add_post("/dtus/{terminal}", self._post_dtu)
         app.router.add_get("/concentrators/{terminal}", self._get_dtu)
         app.router.add_post("/concentrators/{terminal}", self._post_dtu)
+        self.readers.add_routes(app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         port = self.config.get("control_port", 7611)
@@ -166,6 +172,7 @@ class Simulator:
             await server.start()
         for dtu in (*self.dtus.values(), *self.concentrators.values()):
             dtu.start()
+        self.readers.start()
         self._tasks = [
             asyncio.create_task(self._save_now_and_then()),
             asyncio.create_task(self.timeline.play()),
@@ -190,6 +197,9 @@ class Simulator:
             *self.servers,
         )
         await asyncio.gather(*(one.stop() for one in everything))
+        dtus = (*self.dtus.values(), *self.concentrators.values())
+        await asyncio.gather(*(dtu.stop() for dtu in dtus))
+        self.readers.stop()
         await self._runner.cleanup()
         self.save()
 
