@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..headend.client import HeadEndError, HeadEndLost
-from ..tools import gateway_settings, open_client
+from ..tools import gateway_settings, open_head_end
 
 _logger = logging.getLogger(__name__)
 
@@ -26,9 +26,8 @@ class CardReaderError(UserError):
 class AmrCardReader(models.Model):
     """A card reader at a counter (manual of the IC-card system, 1.1: port choice).
 
-    The head-end of the meters has it, or a card bridge: a head-end on the counter's own
-    computer. Bridges are named in the configuration file, because they are told the
-    token.
+    The head-end of the meters has it, or one on the counter's own computer (the card
+    bridge). Head-ends are named in the configuration file: they are told the token.
     """
 
     _name = "amr.card.reader"
@@ -43,8 +42,8 @@ class AmrCardReader(models.Model):
         required=True,
         default=HEAD_END,
         tracking=True,
-        help="Computer that the reader is plugged into, by its name in the "
-        "configuration (card_bridges).",
+        help="The head-end that the reader is plugged into, by its name in the "
+        "configuration (headends).",
     )
     port = fields.Char(
         "Reader and port",
@@ -72,7 +71,7 @@ class AmrCardReader(models.Model):
     @api.model
     def _selection_bridge(self):
         """Return the head-ends that may have readers."""
-        names = sorted(gateway_settings().card_bridges)
+        names = sorted(gateway_settings().headends)
         return [
             (HEAD_END, self.env._("The meters' head-end")),
             *((one, one) for one in names),
@@ -170,18 +169,16 @@ class AmrCardReader(models.Model):
         """
 
         async def ask():
-            async with open_client(None if bridge == HEAD_END else bridge) as client:
+            async with open_head_end(bridge) as client:
                 return await client.card(action, **fields_)
 
+        if bridge not in dict(self._selection_bridge()):
+            raise CardReaderError(
+                self.env._("The head-end %s is not in the configuration.", bridge),
+                "away",
+            )
         try:
             answer = asyncio.run(ask())
-        except KeyError as error:
-            raise CardReaderError(
-                self.env._(
-                    "The card bridge %s is not in the configuration any more.", bridge
-                ),
-                "away",
-            ) from error
         except HeadEndLost as error:
             raise CardReaderError(
                 self.env._(

@@ -216,7 +216,7 @@ class AmrMeterClock(models.Model):
         return requests
 
     async def _read_clocks(self, requests):
-        async with open_client() as client:
+        async with open_client(self.link_id) as client:
             reader = ClockReader(
                 client,
                 budget=seconds(self.env, "amr.read_budget"),

@@ -81,7 +81,7 @@ class TestCardReader(GatewayCommon):
         self.assertTrue(self.bridge.ready.wait(PATIENCE), "the bridge is up")
         bridges = {"counter-1": self.bridge.url}
         settings = GatewaySettings(
-            "http://127.0.0.1:1", TOKEN, "02000000", "0", card_bridges=bridges
+            "http://127.0.0.1:1", TOKEN, "02000000", "0", headends=bridges
         )
         for place in ("tools.exchange", "models.amr_card_reader"):
             self.startPatcher(

@@ -92,15 +92,6 @@ def open_head_end(name):
     """Return a client of the head-end called ``name``."""
     settings = gateway_settings()
     return HeadEndClient(settings.url_of(name), settings.headend_token)
-def open_client(bridge=None):
-    """Return a client of the head-end, to be entered with ``async with``.
-
-    :param str bridge: name of a card bridge; None: the head-end of the meters
-    :raises KeyError: no such bridge is configured
-    """
-    settings = gateway_settings()
-    url = settings.card_bridges[bridge] if bridge else settings.headend_url
-    return HeadEndClient(url, settings.headend_token)
 
 
 async def exchange(client, link, protocol, frames, timeout, priority=0):

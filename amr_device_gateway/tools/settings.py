@@ -8,7 +8,6 @@ Section ``[amr]`` of Odoo's configuration file; an environment variable wins ove
     relay_password = 02000000
     relay_operator = 00000000
     clock_password = 04000000
-    card_bridges = counter-1=http://10.0.0.21:7610, counter-2=http://10.0.0.22:7610
     credit_key = …                    authenticates prepaid credit
     headends = north=http://10.0.0.5:7610, south=http://10.0.0.6:7610
     device_host = 203.0.113.5         what devices connect to
@@ -21,10 +20,7 @@ factory with. ``clock_password`` is the same for writing the clock: its level is
 by the standard. ``relay_operator`` is the operator code (eight digits). ``headends`` is
 needed only where there are several, by the names they call themselves (their
 ``headend_name``); ``headend_url`` then is the one of links that none has reported.
-factory with. ``clock_password`` is the same for writing the clock, by the standard of
-level 04. ``relay_operator`` is the operator code (eight digits). ``card_bridges`` are
-head-ends on counters' own computers, where card readers are: they are told the token,
-so they are named here and nowhere else.
+All are listed then, those on counters' own computers, for card readers, among them.
 """
 
 import os
@@ -48,7 +44,6 @@ class GatewaySettings:
     relay_password: str = field(repr=False)
     relay_operator: str
     credit_key: str = field(default="", repr=False)
-    card_bridges: dict = field(default_factory=dict)
     clock_password: str = field(default="04000000", repr=False)
     headends: dict = field(default_factory=dict)
     device_host: str = ""
@@ -76,7 +71,6 @@ def gateway_settings():
         relay_password=get("relay_password", "02000000"),
         relay_operator=get("relay_operator", "00000000"),
         credit_key=get("credit_key", ""),
-        card_bridges=_pairs(get("card_bridges", "")),
         clock_password=get("clock_password", "04000000"),
         headends=_named_urls(get("headends", "")),
         device_host=get("device_host", ""),
@@ -90,7 +84,3 @@ def _named_urls(text):
     """Return ``{name: url}`` of ``name=url, name=url``."""
     pairs = (part.partition("=") for part in text.split(",") if "=" in part)
     return {name.strip(): url.strip() for name, _sign, url in pairs}
-def _pairs(text):
-    """Return ``{name: address}`` of ``name=address`` words."""
-    words = (word.partition("=") for word in text.replace(",", " ").split())
-    return {name: address for name, _equals, address in words if name and address}

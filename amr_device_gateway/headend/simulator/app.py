@@ -197,8 +197,6 @@ class Simulator:
             *self.servers,
         )
         await asyncio.gather(*(one.stop() for one in everything))
-        dtus = (*self.dtus.values(), *self.concentrators.values())
-        await asyncio.gather(*(dtu.stop() for dtu in dtus))
         self.readers.stop()
         await self._runner.cleanup()
         self.save()
