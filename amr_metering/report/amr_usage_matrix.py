@@ -86,6 +86,55 @@ class AmrUsageMatrix(models.Model):
         page.fetch(field_names)
         return page
 
+    @api.model
+    @api.readonly
+    def get_matrix_summary(self, domain):
+        """Return what a matrix is about, and the sums of all its meters by utility.
+
+        :param list domain: what is searched for
+        :return: the first and last month as "YYYY-MM", the names of the communities
+            (the first three) and their number, and for each utility its name, unit,
+            number of meters and ``sums`` by column (False: nothing is known)
+        """
+        sums = [f"{name}:sum" for name in self._report_sums]
+        groups = self._read_group(
+            domain,
+            ["utility_id"],
+            [
+                "month:min",
+                "month:max",
+                "community_id:recordset",
+                "meter_id:count_distinct",
+                *sums,
+            ],
+        )
+        communities = self.env["amr.community"].union(*(row[3] for row in groups))
+        return {
+            "months": [
+                f"{month:%Y-%m}"
+                for month in (
+                    min((row[1] for row in groups), default=None),
+                    max((row[2] for row in groups), default=None),
+                )
+                if month
+            ],
+            "communities": communities[:3].mapped("name"),
+            "community_count": len(communities),
+            "utilities": [
+                {
+                    "id": utility.id,
+                    "name": utility.name,
+                    "unit": utility.uom_name,
+                    "meters": meters,
+                    "sums": {
+                        name: False if value is None else value
+                        for name, value in zip(self._report_sums, values, strict=True)
+                    },
+                }
+                for utility, _first, _last, _places, meters, *values in groups
+            ],
+        }
+
     @property
     def _table_query(self):
         return SQL(
@@ -109,7 +158,9 @@ class AmrUsageMatrix(models.Model):
                                width_bucket(at, n.midnights) AS day
                           FROM (%(chain)s) chain
                         WINDOW w AS (ORDER BY at, id)) step
-                     WHERE used IS NOT NULL) cell) u ON true
+                     WHERE used IS NOT NULL
+                    OFFSET 0  -- the day is found once, not once a column
+                    ) cell) u ON true
              WHERE %(installed_then)s
             """,
             place=PLACE,

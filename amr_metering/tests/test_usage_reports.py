@@ -1,5 +1,6 @@
 import io
 from datetime import date, datetime
+from unittest.mock import patch
 
 import openpyxl
 
@@ -114,6 +115,44 @@ class TestUsageReports(MeteringCommon):
         self.assertEqual(number(row.usage), "11.500")
         days = self._rows("amr.usage.day", ("day", "like", "2026-03"))
         self.assertEqual(sum(day.usage or 0 for day in days), 11.5)
+
+    def test_the_matrix_says_what_it_is_about_and_adds_up_by_utility(self):
+        of_water = self.meter_model.copy({"utility_id": self.cold_water.id})
+        with patch.object(type(self), "meter_model", of_water):
+            __, water = self._install("990000000042", self._room("0442"))
+        __, neighbour = self._install(
+            "990000000043", self._room("0101", self.other_building)
+        )
+        self._daily(self.meter, d0301="10", d0302="12", d0401="21.5")
+        self._daily(water, d0301="1", d0302="1.25")
+        self._daily(neighbour, d0301="5", d0302="6")
+        reader = self._operator("matrix_reader", "amr_base.group_reader")
+        meters = self.meter | water | neighbour
+        about = (
+            self.env["amr.usage.matrix"]
+            .with_user(reader)
+            .get_matrix_summary(
+                [("month", "=", "2026-03-01"), ("meter_id", "in", meters.ids)]
+            )
+        )
+        self.assertEqual(about["months"], ["2026-03", "2026-03"])
+        self.assertEqual(
+            (about["communities"], about["community_count"]), ([self.community.name], 1)
+        )
+        self.assertEqual(
+            [
+                (u["name"], u["unit"], u["meters"], number(u["sums"]["d01"]))
+                for u in about["utilities"]
+            ],
+            [
+                (self.electricity.name, "kWh", 1, "2.000"),
+                (self.cold_water.name, "m³", 1, "0.250"),
+            ],
+        )
+        sums = about["utilities"][0]["sums"]
+        self.assertEqual((number(sums["usage"]), sums["d02"]), ("11.500", False))
+        empty = self.env["amr.usage.matrix"].get_matrix_summary([("id", "=", 0)])
+        self.assertEqual((empty["months"], empty["utilities"]), ([], []))
 
     def test_the_matrix_has_the_last_day_and_february_has_28(self):
         self._daily(self.meter, d0131="1", d0201="3", d0228="30", d0301="34.25")
