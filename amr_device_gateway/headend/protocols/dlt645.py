@@ -5,6 +5,7 @@
 Source: DL/T 645-2007, 5.2 (frame format) and 5.3 (control codes).
 """
 
+import functools
 from typing import NamedTuple
 
 from .base import EncodeError, Fault, Framer, clean_address
@@ -73,6 +74,12 @@ class Dlt645Framer(Framer):
 
 def parse(raw):
     """:class:`Frame` from the bytes of one frame, or a :class:`Fault`."""
+    return _parse(bytes(raw))
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse(raw):
+    """The same; kept, since a frame is looked at several times on its way."""
     start = raw.find(b"\x68")
     if start < 0:
         return Fault("frame", "There is no frame in these bytes (no start byte 68).")

@@ -122,7 +122,7 @@ class Concentrator(Dtu):
         self.logged_in.clear()
         return [self.protocol.Framer()]
 
-    async def _serve(self, raw, writer):
+    def _serve(self, raw, writer):
         if self.dark:
             return
         frame = gdw376_frame.parse(raw)
@@ -132,6 +132,9 @@ class Concentrator(Dtu):
             self.logged_in.set()
             return
         self.requests.append(raw)
+        self._spawn(self._work(frame, raw, writer))
+
+    async def _work(self, frame, raw, writer):
         if self.delay_ms:
             await asyncio.sleep(self.delay_ms / 1000)
         if self.silent:
@@ -139,7 +142,7 @@ class Concentrator(Dtu):
         if self.drop_replies:
             self.drop_replies -= 1
             return
-        await self._reply_to(writer, self.answer(frame, raw))
+        self._reply_to(writer, self.answer(frame, raw))
 
     # === ANSWERS === #
 

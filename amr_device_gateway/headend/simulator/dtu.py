@@ -37,6 +37,12 @@ class Dtu:
         self._writer = None
         self._task = None
         self._answers = set()
+        #: Meters by their address as it is in a frame: with thousands of meters most
+        #: of the time would go into asking those that are not meant.
+        self._by_wire = {}
+        for meter in meters:
+            if wire := meter.wire():
+                self._by_wire.setdefault(wire, []).append(meter)
 
     def start(self):
         self._task = asyncio.create_task(self._run())
@@ -121,7 +127,7 @@ class Dtu:
         while data := await reader.read(4096):
             for framer in framers:
                 for frame in framer.feed(data) + framer.flush():
-                    self._spawn(self._serve(frame, writer))
+                    self._serve(frame, writer)
 
     def _framers(self):
         """One for all frames that show where they begin, one for each other kind."""
@@ -140,35 +146,59 @@ class Dtu:
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
 
-    async def _serve(self, frame, writer):
-        """Let the addressed meter answer; what it did is on disk before it says so."""
+    def _serve(self, frame, writer):
+        """Let the addressed meter answer; without a task where nothing takes time."""
+        if self.line.seconds:
+            self._spawn(self._carry(frame, writer))
+        else:
+            self._answer(frame, writer)
+
+    async def _carry(self, frame, writer):
         await self.line.carry(len(frame))
+        self._answer(frame, writer)
+
+    def _answer(self, frame, writer):
+        """What the meter did is on disk before it says so."""
         if self.dark:
             return
-        for meter in self.meters:
+        for meter in self._meant(frame):
             kind, reply = meter.answer(frame)
             if reply is None:
                 continue
             if kind in ("relay", "credit"):
                 self.on_change()
             late = meter.state.delay_ms / 1000
-            await self._reply_to(writer, [reply], meter.fault(kind), late)
+            self._reply_to(writer, [reply], meter.fault(kind), late)
             return
 
-    async def _reply_to(self, writer, replies, fault=None, late=0.0):
+    def _meant(self, frame):
+        """Meters that may answer: by the address where DL/T 645 or CJ/T 188 have it."""
+        by_wire = self._by_wire
+        return by_wire.get(frame[1:7]) or by_wire.get(frame[2:9]) or self.meters
+
+    def _reply_to(self, writer, replies, fault=None, late=0.0):
         """Send the answer to a request, or what faults make of it."""
         chance = self.faults.draw()
-        if late or chance.late:
-            await asyncio.sleep(late + chance.late)
+        replies = [spoil(reply, fault or chance.kind) for reply in replies]
+        if late or chance.late or self.line.seconds:
+            self._spawn(self._later(late + chance.late, writer, replies, chance))
+        else:
+            self._send(writer, replies, chance)
+
+    async def _later(self, late, writer, replies, chance):
+        await asyncio.sleep(late)
+        for reply in replies:
+            await self.line.carry(len(reply))
+            self._send(writer, [reply], chance)
+
+    def _send(self, writer, replies, chance):
         if self.dark:
             return
         if chance.kind == "disconnect":
             writer.transport.abort()
             return
         for reply in replies:
-            data = spoil(reply, fault or chance.kind)
-            await self.line.carry(len(data))
-            writer.write(data)
+            writer.write(reply)
 
 
 def spoil(reply, fault):

@@ -29,6 +29,9 @@ class ElectricityMeter(Meter):
         self.address = dlt645.address_digits(self.state.address)
         self.authenticator = authenticator
 
+    def wire(self):
+        return self._packed_address()
+
     def answer(self, frame):
         request = dlt645.parse(frame)
         if isinstance(request, Fault) or request.control & REPLY:
@@ -89,6 +92,8 @@ class ElectricityMeter(Meter):
         return simple[di]() if di in simple else None
 
     def _energy(self, total, rate):
+        if not rate:
+            return bcd.pack_number(total, 4, 2)
         values = [total, *spread(total)]
         if rate == 0xFF:
             return b"".join(bcd.pack_number(value, 4, 2) for value in values)

@@ -122,6 +122,7 @@ class Meter:
         self.zone = zone or timezone(timedelta(hours=8))
         state = self.state
         self._load = load_of(state.load, self.zone.utcoffset(None) // SECOND)
+        self._next_freeze = 0.0
         if state.at is None:
             state.at = state.origin_at = clock()
             state.origin_index = state.index
@@ -136,12 +137,15 @@ class Meter:
 
     def _freeze_until(self, now):
         """Remember the index of every midnight passed since the last look."""
+        if now < self._next_freeze:
+            return
         midnight = self._midnight(self._local(self.state.at).date() + timedelta(days=1))
         while midnight <= now:
             self._count(midnight)
             day = self._local(midnight).date()
             self.state.freezes[day.isoformat()] = str(self.state.index)
             midnight = self._midnight(day + timedelta(days=1))
+        self._next_freeze = midnight
         for day in sorted(self.state.freezes)[:-KEPT_FREEZES]:
             del self.state.freezes[day]
 
@@ -303,6 +307,10 @@ class Meter:
         for key in row.keys() & {*NUMBERS, "origin_index"}:
             row[key] = str(row[key])
         return row
+
+    def wire(self):
+        """The address as it is in a frame; None when there is none to look for."""
+        return None
 
     def answer(self, frame):
         """(kind of request, reply or None) for one request frame.

@@ -29,6 +29,9 @@ class WaterMeter(Meter):
         self.address = clean_address(self.state.address, 14)
         self.meter_type = row.get("meter_type", self.protocol.meter_type)
 
+    def wire(self):
+        return bytes(reversed(bytes.fromhex(self.address)))
+
     def answer(self, frame):
         request = cjt188.parse(frame)
         if isinstance(request, Fault) or request.control & cjt188.REPLY:
