@@ -59,7 +59,7 @@ def python_dlt645():
     def work(frame):
         found = dlt645.Frame()
         found.load(bytearray(frame))
-        return found.addr, found.data[:-8]
+        return found.addr, int(found.data[:-8])
 
     return work
 

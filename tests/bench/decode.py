@@ -22,7 +22,7 @@ def bench_decode():
         "unit": "frames/s",
         "baseline": round(max(filter(None, speeds.values()), default=0)) or None,
         "note": f"of CPU time, 20,000 different replies; {', '.join(told)}; "
-        "python-dlt645 leaves the value in hex",
+        "python-dlt645 leaves the decimal places to its caller",
     }
 
 

@@ -52,7 +52,7 @@ class Value(NamedTuple):
     unit: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Decoded:
     """One frame in readable form. ``error`` is None or a :class:`Fault`."""
 

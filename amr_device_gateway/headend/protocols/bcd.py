@@ -17,7 +17,7 @@ def digits(data):
 
     :raises NotDecimal: a nibble above 9
     """
-    text = bytes(reversed(data)).hex()
+    text = data[::-1].hex()
     if not text.isdecimal():
         raise NotDecimal(text)
     return text
@@ -25,7 +25,7 @@ def digits(data):
 
 def is_filler(data):
     """Whether ``data`` is the meter's way of saying that it has no value."""
-    return bool(data) and any(all(b == filler for b in data) for filler in FILLERS)
+    return bool(data) and data[0] in FILLERS and data.count(data[0]) == len(data)
 
 
 def number(data, decimals=0, signed=False):
@@ -39,7 +39,10 @@ def number(data, decimals=0, signed=False):
     negative = signed and bool(data[-1] & 0x80)
     if negative:
         data = data[:-1] + bytes([data[-1] & 0x7F])
-    value = Decimal(int(digits(data))).scaleb(-decimals)
+    text = digits(data)
+    if decimals:
+        text = f"{text[:-decimals]}.{text[-decimals:]}"
+    value = Decimal(text)
     return -value if negative else value
 
 

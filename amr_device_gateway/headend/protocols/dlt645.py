@@ -17,8 +17,9 @@ OFFSET = 0x33
 #: Longest data field of a read reply is 200 bytes; vendors' frames go further.
 MAX_DATA = 255
 
+#: Tables that put the offset of data bytes on, and take it off.
 _ADD = bytes((value + OFFSET) % 256 for value in range(256))
-_SUBTRACT = bytes((value - OFFSET) % 256 for value in range(256))
+SUBTRACT = bytes((value - OFFSET) % 256 for value in range(256))
 
 
 class Frame(NamedTuple):
@@ -37,8 +38,9 @@ def address_digits(address):
     return clean_address(address, 12, wildcards=(WILDCARD,))
 
 
+@functools.lru_cache(maxsize=4096)
 def pack_address(address):
-    return bytes(reversed(bytes.fromhex(address_digits(address))))
+    return bytes.fromhex(address_digits(address))[::-1]
 
 
 def build(address, control, data=b"", wake_up=True):
@@ -103,8 +105,8 @@ def _parse(raw):
             "checksum",
             f"The checksum is wrong: {raw[-2]:02X} received, {checksum:02X} computed.",
         )
-    address = bytes(reversed(raw[1:7])).hex().upper()
-    return Frame(address, raw[8], raw[10:-2].translate(_SUBTRACT))
+    address = raw[6:0:-1].hex().upper()
+    return Frame(address, raw[8], raw[10:-2].translate(SUBTRACT))
 
 
 def redact(frame, secret):

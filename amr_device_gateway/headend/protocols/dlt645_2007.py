@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from . import bcd, dlt645, dlt645_items, dlt645_reply
 from .base import Decoded, EncodeError, Fault, Value
+from .dlt645_plain import PlainReplies
 from .dlt645_prepaid import SECURITY, SECURITY_ERROR_BITS, Prepaid
 from .dlt645_words import WORDS
 
@@ -61,6 +62,8 @@ EDITION = dlt645_reply.Edition(
     error_bits=ERROR_BITS,
     words=WORDS,
 )
+
+PLAIN = PlainReplies(EDITION)
 
 _FREEZE_REGISTERS = ("daily.forward_active.", "forward_active.")
 
@@ -214,7 +217,10 @@ class Dlt645v2007(Prepaid):
     # === REPLIES === #
 
     def decode(self, frame):
-        parsed = dlt645.parse(bytes(frame))
+        frame = bytes(frame)
+        if plain := PLAIN.decode(frame):
+            return plain
+        parsed = dlt645.parse(frame)
         if isinstance(parsed, Fault):
             return Decoded(self.name, error=parsed)
         return _Decoder(EDITION, parsed).decoded()

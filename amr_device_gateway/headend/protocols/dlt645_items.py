@@ -4,6 +4,7 @@ Sources: DL/T 645-2007, annex A (tables A.1 to A.6); freezes 0506, prepaid 0090 
 078102FF come from the supplement for State Grid smart meters.
 """
 
+import functools
 from typing import NamedTuple
 
 from .dlt645_reply import RATES
@@ -194,6 +195,7 @@ def _purchase_log(di2, di1, di0):
     return Item((columns[di1],)) if di1 in columns else None
 
 
+@functools.lru_cache(maxsize=1024)
 def find(di):
     """The :class:`Item` of data identification ``di``, None when not known."""
     if di in ITEMS:

@@ -16,7 +16,7 @@ MAX_RATES = 63
 RATES = {0: "total", **{rate: f"t{rate}" for rate in range(1, MAX_RATES + 1)}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edition:
     """What one edition of the standard says differently.
 
