@@ -21,6 +21,7 @@
         "security/ir.model.access.csv",
         "security/amr_device_gateway_security.xml",
         "security/amr_card_reader_security.xml",
+        "security/amr_concentrator_security.xml",
         "data/queue_job.xml",
         "data/ir_config_parameter.xml",
         "data/ir_cron.xml",
@@ -37,6 +38,9 @@
         "wizards/amr_card_reader_find_views.xml",
         "views/amr_card_reader_views.xml",
         "views/amr_read_task_views.xml",
+        "views/amr_concentrator_views.xml",
+        "views/amr_collector_views.xml",
+        "views/amr_concentrator_related_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["amr_device_gateway/static/src/live/**/*"],

@@ -21,3 +21,13 @@ from . import amr_read_kpi
 from . import amr_read_task
 from . import amr_read_task_clock
 from . import amr_read_task_line
+from . import amr_concentrator
+from . import amr_concentrator_list
+from . import amr_concentrator_difference
+from . import amr_collector
+from . import amr_link_concentrator
+from . import amr_meter_concentrator
+from . import amr_command_concentrator
+from . import amr_read_scope_concentrator
+from . import amr_read_task_concentrator
+from . import amr_headend_event_concentrator

@@ -148,7 +148,7 @@ class AmrReadTask(models.Model):
 
         :raises ProtocolError: no frame can be made for this meter
         """
-        protocol = meter.model_id._get_protocol()
+        protocol = meter._get_protocol()
         address = meter._get_remote_address()
         kind, read_at, frames, frozen_on = "spot", None, None, None
         if self.kind != "spot" and self.freeze_date:

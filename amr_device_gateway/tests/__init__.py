@@ -14,3 +14,5 @@ from . import test_read_task
 from . import test_settings
 from . import test_uplink
 from . import test_worker_settings
+from . import test_concentrator
+from . import test_concentrator_reading

@@ -59,15 +59,19 @@ class RealHeadEnd(threading.Thread):
 
     :param list links: rows as Odoo tells them to the head-end
     :param list dtus: rows of the simulator
+    :param concentrators: rows of the simulator
     :param servers: rows of the simulator: serial servers with their ``port``
     :param serial: :class:`SerialLine` or None
     """
 
-    def __init__(self, folder, links, dtus, servers=(), serial=None, name=""):
+    def __init__(
+        self, folder, links, dtus, servers=(), serial=None, name="", concentrators=()
+    ):
         super().__init__(daemon=True)
         self.folder = Path(folder)
         self.links = links
         self.dtus = dtus
+        self.concentrators = list(concentrators)
         self.servers = list(servers)
         self.serial = serial
         self.head_end_name = name
@@ -109,7 +113,9 @@ class RealHeadEnd(threading.Thread):
             {
                 "headend": f"127.0.0.1:{gateway.dtu_port}",
                 "control_port": 0,
+                "concentrator_headend": f"127.0.0.1:{gateway.concentrator_port}",
                 "dtus": self.dtus,
+                "concentrators": self.concentrators,
             }
         )
         await self.simulator.start()

@@ -12,8 +12,11 @@ class TestAccessWalk(AccessWalk, GatewayCommon):
         "amr.card.reader": "- r rwcd rwcd",
         "amr.card.reader.find": "- - rwcd rwcd",
         "amr.card.reader.find.line": "- - rwcd rwcd",
+        "amr.collector": "r r rwcd rwcd",
         "amr.command": "r r r r",
         "amr.command.frame": "r r r r",
+        "amr.concentrator": "r r rwcd rwcd",
+        "amr.concentrator.difference": "r r r r",
         "amr.headend.event": "- - - r",
         "amr.link": "r r rwcd rwcd",
     }
@@ -34,7 +37,22 @@ class TestAccessWalk(AccessWalk, GatewayCommon):
         reader = self.env["amr.card.reader"].create(
             {"name": "x", "port": "pcsc:x", "community_id": self.other_community.id}
         )
-        return [reader, link, command, frame]
+        return [reader, link, command, frame, *self._get_foreign_concentrator()]
+
+    def _get_foreign_concentrator(self):
+        line = self.env["amr.line"].create(
+            {"name": "L", "code": "01", "building_id": self.other_building.id}
+        )
+        concentrator = self.env["amr.concentrator"].create(
+            {"name": "C", "line_id": line.id}
+        )
+        collector = self.env["amr.collector"].create(
+            {"concentrator_id": concentrator.id, "address": "0A"}
+        )
+        difference = self.env["amr.concentrator.difference"].create(
+            {"concentrator_id": concentrator.id, "kind": "extra", "point": 1}
+        )
+        return [concentrator, collector, difference]
 
     def test_switching_is_ticked_for_a_reader(self):
         reader = self._operator("gw_switch", "amr_base.group_reader")

@@ -8,7 +8,9 @@ from .exchange import (
     open_client,
     open_head_end,
 )
+from .frame_reader import PER_REQUEST, FrameRequest, utc_of
 from .jobs import hasten
 from .parameters import max_tries, seconds
 from .settings import GatewaySettings, gateway_settings
-from .slice_reader import MeterRequest, MeterResult, SliceReader
+from .results import MeterResult
+from .slice_reader import MeterRequest, SliceReader

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Any
 
 from .exchange import exchange
+from .frame_reader import FrameRequest
+from .results import MeterResult
 
 _logger = logging.getLogger(__name__)
 
@@ -28,16 +30,9 @@ class MeterRequest:
     read_at: datetime | None = None
     frozen_on: date | None = None
 
-
-@dataclass(frozen=True)
-class MeterResult:
-    """Indexes of one meter by register, or the reason why there are none."""
-
-    meter_id: int
-    kind: str
-    read_at: datetime
-    indexes: dict = field(default_factory=dict)
-    error: str | None = None
+    @property
+    def meter_ids(self):
+        return [self.meter_id]
 
 
 class SliceReader:
@@ -46,7 +41,7 @@ class SliceReader:
     When the budget is used up, meters that were not asked yet have no result at all.
 
     :param client: entered :class:`HeadEndClient`
-    :param list requests: :class:`MeterRequest`
+    :param list requests: :class:`MeterRequest` and :class:`FrameRequest`
     :param float budget: seconds after which no further meter is begun
     :param float timeout: seconds for one frame
     """
@@ -95,13 +90,20 @@ class SliceReader:
             if loop.time() >= self._until:
                 return
             try:
-                result = await self._read_meter(request)
+                results = await self._read(request)
             except Exception:  # one odd meter must not keep the others from being read
-                _logger.exception("Meter %s cannot be read", request.meter_id)
-                result = MeterResult(
-                    request.meter_id, request.kind, _now(), {}, "crash"
-                )
-            await self._results.put(result)
+                _logger.exception("Meters %s cannot be read", request.meter_ids)
+                results = [
+                    MeterResult(meter_id, request.kind, _now(), {}, "crash")
+                    for meter_id in request.meter_ids
+                ]
+            for result in results:
+                await self._results.put(result)
+
+    async def _read(self, request):
+        if isinstance(request, FrameRequest):
+            return await request.read(self._client, self._timeout)
+        return [await self._read_meter(request)]
 
     async def _read_meter(self, request):
         exchanges = await exchange(

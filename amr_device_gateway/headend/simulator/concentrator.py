@@ -69,12 +69,12 @@ class Concentrator(Dtu):
 
     def alarm(self, code, point=0):
         """Report an event of annex B; what the record holds beside is zero."""
-        body = formats.pack_moment(self.local_now())
+        body = now = formats.pack_moment(self.local_now())
         for _name, form, _unit in gdw376_events.LAYOUTS.get(code, ()):
             if form == "point":
                 body += (gdw376_events.START_BIT | point).to_bytes(2, "little")
             else:
-                body += bytes(formats.size_of(form))
+                body += now if form == "A15" else bytes(formats.size_of(form))
         data = bytes([1, 0, 0, 1, code, len(body)]) + body
         units = units_of([0], items.IMPORTANT_EVENTS, data)
         self.uplink(self._say(items.EVENTS, units, gdw376_frame.SEND))

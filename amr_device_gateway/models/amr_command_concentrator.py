@@ -1,0 +1,187 @@
+from odoo import api, fields, models
+
+from ..headend.protocols import registry
+from ..tools.archive_check import reading_frames, writing_frames
+
+GDW376 = registry.get("gdw376")
+CHANGING = ("archive_download", "collect_start", "collect_again")
+LISTS = ("archive_download", "archive_compare")
+COLLECTING = ("collect_start", "collect_again", "collect_state")
+CONCENTRATOR_KINDS = (*LISTS, *COLLECTING, "address_read")
+
+
+class AmrCommandConcentrator(models.Model):
+    """What is asked of a concentrator itself: its list of meters, and collecting."""
+
+    _inherit = "amr.command"
+
+    kind = fields.Selection(
+        selection_add=[
+            ("archive_download", "Send list of meters"),
+            ("archive_compare", "Compare list of meters"),
+            ("collect_start", "Start collecting"),
+            ("collect_again", "Collect anew"),
+            ("collect_state", "Read collecting state"),
+            ("address_read", "Read address"),
+        ],
+        ondelete={kind: "cascade" for kind in CONCENTRATOR_KINDS},
+    )
+    meter_id = fields.Many2one(required=False)
+    concentrator_id = fields.Many2one(
+        "amr.concentrator",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="restrict",
+    )
+
+    _for_something = models.Constraint(
+        "CHECK (meter_id IS NOT NULL OR concentrator_id IS NOT NULL)",
+        "A command is for a meter or a concentrator.",
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if vals.get("kind") in CONCENTRATOR_KINDS:
+                one = self.env["amr.concentrator"].browse(vals["concentrator_id"])
+                vals.setdefault("link_id", one.link_id.id)
+                vals.setdefault("community_id", one.community_id.id)
+                vals.setdefault("company_id", one.company_id.id)
+        return super().create(vals_list)
+
+    @api.depends("concentrator_id")
+    def _compute_name(self):
+        super()._compute_name()
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for command in self.filtered("concentrator_id"):
+            whose = command.concentrator_id.full_code
+            command.name = f"{kinds[command.kind]} {whose}"
+
+    def _is_of_concentrator(self):
+        return self.kind in CONCENTRATOR_KINDS
+
+    # === One at a time === #
+
+    def _blockers(self):
+        if not self._is_of_concentrator():
+            return super()._blockers()
+        return self.search(
+            [
+                ("concentrator_id", "=", self.concentrator_id.id),
+                ("state", "in", ("queued", "sent")),
+                ("id", "<", self.id),
+            ]
+        )
+
+    def _waiting_behind(self):
+        if not self._is_of_concentrator():
+            return super()._waiting_behind()
+        return self.search(
+            [
+                ("concentrator_id", "=", self.concentrator_id.id),
+                ("state", "=", "queued"),
+                ("id", ">", self.id),
+            ]
+        )
+
+    def _protocol(self):
+        if self._is_of_concentrator():
+            return GDW376
+        return self.meter_id._get_protocol()
+
+    def _raise_unknown(self):
+        if not self._is_of_concentrator():
+            return super()._raise_unknown()
+        return self.env["amr.exception"]._raise_exception(
+            "device",
+            self.env._(
+                "%(command)s was sent, but what came of it is unknown: %(reason)s",
+                command=self.display_name,
+                reason=self.result or "",
+            ),
+            community=self.community_id,
+        )
+
+    # === What is sent, and what it proves === #
+
+    def _changes_something(self):
+        if not self._is_of_concentrator():
+            return super()._changes_something()
+        return self.kind in CHANGING
+
+    def _request_frames(self):
+        if not self._is_of_concentrator():
+            return super()._request_frames()
+        one = self.concentrator_id
+        if self.kind == "archive_download":
+            rows = [meter._prepare_archive() for meter in one._get_listed_meters()]
+            return writing_frames(one.terminal, rows, one._get_extra_numbers())
+        if self.kind in CHANGING:
+            again = self.kind == "collect_again"
+            return [GDW376.start_reading(one.terminal, one.port, again)]
+        return []
+
+    def _verify_frames(self):
+        if not self._is_of_concentrator():
+            return super()._verify_frames()
+        one = self.concentrator_id
+        if self.kind in LISTS:
+            return reading_frames(one.terminal, one._get_last_number())
+        if self.kind in COLLECTING:
+            return [GDW376.read_collecting(one.terminal, sequence=1)]
+        return GDW376.read_clock(one.terminal)
+
+    def _judge_reply(self, replies):
+        verdict = super()._judge_reply(replies)
+        if self.kind in COLLECTING and verdict == "accepted":
+            # that it began cannot be read back; doing it twice is harmless
+            self.payload = {**(self.payload or {}), "accepted": True}
+        return verdict
+
+    def _judge(self, verification):
+        if not self._is_of_concentrator():
+            return super()._judge(verification)
+        if any(item.reply for item in verification):
+            self.concentrator_id._note_answer()
+        if self.kind in LISTS:
+            return self._judge_list(verification)
+        told = [item for item in verification if item.decoded and not item.problem]
+        if self.kind in COLLECTING:
+            return self._judge_collecting(told)
+        return "done" if told else "unknown"
+
+    def _judge_list(self, verification):
+        """Compare the whole list and keep what differs."""
+        theirs = []
+        for item in verification:
+            if getattr(item.problem, "code", None) == "no_data":
+                continue  # none of these places is taken
+            if not item.decoded or item.problem:
+                return "unknown"
+            theirs += GDW376.archives_from(item.decoded)
+        found = self.concentrator_id._keep_differences(theirs)
+        if self.kind == "archive_compare" or not found:
+            return "done"
+        return "not_done"
+
+    def _judge_collecting(self, told):
+        if told:
+            self.concentrator_id._keep_collecting(told[0].decoded)
+        if self.kind in CHANGING:
+            return "done" if (self.payload or {}).get("accepted") else "not_done"
+        return "done" if told else "unknown"
+
+    def _done_text(self):
+        if not self._is_of_concentrator():
+            return super()._done_text()
+        one = self.concentrator_id
+        if self.kind in LISTS:
+            one.invalidate_recordset(["difference_count"])
+            if one.difference_count:
+                return self.env._(
+                    "%s differences: see the difference report.", one.difference_count
+                )
+            return self.env._("Its list of meters is ours.")
+        if self.kind in COLLECTING:
+            return one.collecting or self.env._("Accepted.")
+        return self.env._("Concentrator %s answers.", one.terminal)

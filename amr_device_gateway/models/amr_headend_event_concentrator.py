@@ -1,0 +1,129 @@
+from odoo import models
+from odoo.tools.translate import LazyTranslate
+
+from ..headend.protocols import registry
+from ..tools import utc_of
+from .amr_headend_event import DEVICE_SAYS, EventError
+
+_lt = LazyTranslate(__name__)
+GDW376 = registry.get("gdw376")
+
+#: Events of annex B of Q/GDW 376.1 that somebody has to look at; others are kept only.
+ALARMS = {
+    "ERC2": _lt("parameters lost"),
+    "ERC9": _lt("current circuit fault"),
+    "ERC10": _lt("voltage circuit fault"),
+    "ERC11": _lt("phase sequence fault"),
+    "ERC12": _lt("meter clock deviates"),
+    "ERC13": _lt("meter fault"),
+    "ERC14": _lt("power off or on"),
+    "ERC20": _lt("message authentication failed"),
+    "ERC21": _lt("concentrator fault"),
+    "ERC24": _lt("voltage over limit"),
+    "ERC25": _lt("current over limit"),
+    "ERC27": _lt("meter index went down"),
+    "ERC28": _lt("meter energy deviates"),
+    "ERC29": _lt("meter runs away"),
+    "ERC30": _lt("meter stands still"),
+    "ERC31": _lt("meter cannot be read"),
+    "ERC35": _lt("unknown meter found"),
+    "ERC37": _lt("meter cover opened"),
+    "ERC38": _lt("meter terminal cover opened"),
+    "ERC39": _lt("re-reading failed"),
+    "ERC40": _lt("magnetic field"),
+}
+
+
+class AmrHeadendEventConcentrator(models.Model):
+    """What concentrators report by themselves: alarms, and values of their meters."""
+
+    _inherit = "amr.headend.event"
+
+    def _process_uplink(self):
+        if self.body.get("protocol") != GDW376.name:
+            return super()._process_uplink()
+        decoded = self._decode_report()
+        concentrator = self.env["amr.concentrator"].search(
+            [("link_id", "=", self.link_id.id), ("terminal", "=", decoded.address)]
+        )
+        if not concentrator:
+            return None  # taken into service as a link only: kept
+        concentrator._note_answer()
+        self._raise_alarms(concentrator, decoded)
+        self._take_values(concentrator, decoded)
+        return None
+
+    def _decode_report(self):
+        """Return the decoded frame; one value that is none does not spoil the others.
+
+        :raises EventError: it is no sound frame
+        """
+        try:
+            decoded = GDW376.decode(bytes.fromhex(self.frame or ""))
+        except ValueError as error:
+            raise EventError("The field frame is not hexadecimal.") from error
+        if decoded.error and decoded.error.code not in (*DEVICE_SAYS, "bcd"):
+            raise EventError(f"The frame cannot be used: {decoded.error}")
+        return decoded
+
+    def _raise_alarms(self, concentrator, decoded):
+        """Open an exception for each event that began."""
+        number = 1
+        while code := decoded.value(f"event.{number}.code"):
+            name = f"event.{number}."
+            number += 1
+            if code not in ALARMS or decoded.value(f"{name}state") == "ended":
+                continue
+            point = int(decoded.value(f"{name}point") or 0)
+            meter = concentrator.meter_ids.filtered(
+                lambda one, point=point: point and one.measuring_point == point
+            )
+            self.env["amr.exception"]._raise_exception(
+                "device",
+                self.env._(
+                    "Concentrator %(concentrator)s reports %(event)s (%(code)s) at "
+                    "%(time)s, its time; measuring point %(point)s.",
+                    concentrator=concentrator.display_name,
+                    event=str(ALARMS[code]),
+                    code=code,
+                    time=decoded.value(f"{name}time") or "?",
+                    point=point or "-",
+                ),
+                meter=meter,
+                community=concentrator.community_id,
+            )
+
+    def _take_values(self, concentrator, decoded):
+        """Take the readings of a report through the one door."""
+        frozen = GDW376.freeze_time_from(decoded)
+        if GDW376.is_frozen(decoded) and not frozen:
+            return
+        kind = "spot"
+        if frozen:
+            names = {item.name.rpartition(".")[2] for item in decoded.values}
+            kind = "monthly" if "freeze_month" in names else "daily"
+        times = GDW376.read_times_from(decoded)
+        zone, rows = concentrator.community_id.tz, []
+        for point, indexes in GDW376.points_from(decoded).items():
+            meter = concentrator.meter_ids.filtered(
+                lambda one, point=point: (
+                    one.measuring_point == point and one._is_read_by_frame()
+                )
+            )
+            moment = frozen or times.get(point)
+            if not meter or not moment:
+                continue
+            read_at = utc_of(moment, zone)
+            rows += [
+                {
+                    "meter_id": meter.id,
+                    "register": register,
+                    "read_at": read_at,
+                    "kind": kind,
+                    "source": "push",
+                    "index": index,
+                }
+                for register, index in indexes.items()
+            ]
+        if rows:
+            self.env["amr.reading"].with_company(concentrator.company_id)._ingest(rows)

@@ -1,0 +1,173 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..headend.protocols.gdw376_archive import Archive
+from ..headend.protocols.gdw376_forward import Forwarded
+
+FREE_POINTS = range(1, 2041)
+
+
+class AmrMeterConcentrator(models.Model):
+    """A meter behind a concentrator: its collector and its measuring point there."""
+
+    _inherit = "amr.meter"
+
+    collector_id = fields.Many2one(
+        "amr.collector",
+        index="btree_not_null",
+        ondelete="restrict",
+        tracking=True,
+        domain="['|', ('concentrator_id', '=', concentrator_id), "
+        "(not concentrator_id, '=', 1)]",
+    )
+    concentrator_id = fields.Many2one(
+        "amr.concentrator",
+        compute="_compute_concentrator_id",
+        store=True,
+        readonly=False,
+        precompute=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        tracking=True,
+        help="Follows from the collector, unless the meter hangs on it directly.",
+    )
+    measuring_point = fields.Integer(
+        "Measuring point",
+        compute="_compute_measuring_point",
+        store=True,
+        readonly=False,
+        copy=False,
+        aggregator=None,
+        help="Number of the meter in the concentrator's list, 1 to 2040; the first "
+        "free one is proposed.",
+    )
+    link_id = fields.Many2one(
+        compute="_compute_link_id", store=True, readonly=False, precompute=True
+    )
+
+    _point_unique = models.UniqueIndex(
+        "(concentrator_id, measuring_point) WHERE active AND measuring_point > 0",
+        "Another meter of the concentrator has this measuring point.",
+    )
+    _point_sane = models.Constraint(
+        "CHECK (measuring_point IS NULL OR measuring_point BETWEEN 0 AND 2040)",
+        "Measuring points are numbered from 1 to 2040.",
+    )
+
+    @api.depends("collector_id")
+    def _compute_concentrator_id(self):
+        for meter in self.filtered("collector_id"):
+            meter.concentrator_id = meter.collector_id.concentrator_id
+
+    @api.depends("concentrator_id.link_id")
+    def _compute_link_id(self):
+        for meter in self.filtered("concentrator_id"):
+            meter.link_id = meter.concentrator_id.link_id
+
+    @api.depends("concentrator_id")
+    def _compute_measuring_point(self):
+        """Propose the first free points; a meter that moved gets a new one."""
+        taken = {}
+        for meter in self:
+            concentrator = meter.concentrator_id
+            if not concentrator:
+                meter.measuring_point = 0
+                continue
+            if concentrator not in taken:
+                taken[concentrator] = self._get_taken_points(concentrator)
+            points = taken[concentrator]
+            if not meter.measuring_point or meter.measuring_point in points:
+                meter.measuring_point = next(
+                    (point for point in FREE_POINTS if point not in points), 0
+                )
+            points.add(meter.measuring_point)
+
+    def _get_taken_points(self, concentrator):
+        """Return the points of the other meters of a concentrator."""
+        domain = [
+            ("concentrator_id", "=", concentrator._origin.id),
+            ("id", "not in", self._origin.ids),
+        ]
+        return set(self.sudo().search(domain).mapped("measuring_point"))
+
+    @api.constrains("concentrator_id", "collector_id", "link_id", "point_id")
+    def _check_concentrator(self):
+        for meter in self.filtered("concentrator_id"):
+            concentrator = meter.concentrator_id
+            collector = meter.collector_id
+            if collector and collector.concentrator_id != concentrator:
+                raise ValidationError(
+                    self.env._(
+                        "Collector %(collector)s does not belong to %(concentrator)s.",
+                        collector=collector.display_name,
+                        concentrator=concentrator.display_name,
+                    )
+                )
+            if meter.community_id not in (
+                concentrator.community_id,
+                meter.community_id.browse(),
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "Meter %(meter)s is in another community than "
+                        "%(concentrator)s.",
+                        meter=meter.number,
+                        concentrator=concentrator.display_name,
+                    )
+                )
+            if meter.link_id != concentrator.link_id:
+                raise ValidationError(
+                    self.env._(
+                        "Meter %(meter)s is reached over the device link of "
+                        "%(concentrator)s: take it off the concentrator first.",
+                        meter=meter.number,
+                        concentrator=concentrator.display_name,
+                    )
+                )
+
+    # === Reading === #
+
+    def _get_protocol(self):
+        """Return the protocol that reaches this meter, through its concentrator.
+
+        :raises UserError: the model is read by eye
+        """
+        protocol = self.model_id._get_protocol()
+        concentrator = self.concentrator_id
+        if not concentrator.is_framed:
+            return protocol
+        return Forwarded(
+            protocol, concentrator.terminal, concentrator.port, self._get_baud()
+        )
+
+    def _get_baud(self):
+        return int(self.box_id.baud_rate or 2400)
+
+    def _is_read_by_frame(self):
+        """Whether the concentrator's own values are this meter's index.
+
+        The items of 376.1 are kWh; how it tells cubic metres is not published, so
+        other meters are asked one by one through it.
+        """
+        return (
+            self.concentrator_id.is_framed
+            and self.measuring_point > 0
+            and self.utility_id.code == "electricity"
+        )
+
+    def _prepare_archive(self):
+        """Return this meter's row in the concentrator's list; the place is the point's.
+
+        :rtype: Archive
+        """
+        self.ensure_one()
+        return Archive(
+            number=self.measuring_point,
+            point=self.measuring_point,
+            address=self._get_remote_address(),
+            protocol=self.protocol,
+            port=self.concentrator_id.port,
+            baud=self._get_baud(),
+            rates=4 if self.utility_id.code == "electricity" else 1,
+            collector=self.collector_id._get_archive_number(),
+        )

@@ -1,0 +1,32 @@
+from .common import GatewayCommon
+
+
+class ConcentratorCommon(GatewayCommon):
+    """A KT410 on a line of building 001, with meters behind it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.line = cls._line("01")
+        cls.concentrator = cls.env["amr.concentrator"].create(
+            {"name": "Shaft", "line_id": cls.line.id}
+        )
+        cls.meter.concentrator_id = cls.concentrator
+
+    @classmethod
+    def _line(cls, code, building=None):
+        building = building or cls.building
+        return cls.env["amr.line"].create(
+            {"name": f"Line {code}", "code": code, "building_id": building.id}
+        )
+
+    @classmethod
+    def _meters(cls, count, first=9_900_004_100, **vals):
+        """Electricity meters behind the concentrator, each in a room of its own."""
+        meters = cls.env["amr.meter"]
+        for number in range(first, first + count):
+            room = cls._room(str(number)[-4:])
+            _point, meter = cls._install(str(number), room)
+            meter.write({"concentrator_id": cls.concentrator.id, **vals})
+            meters |= meter
+        return meters

@@ -1,0 +1,204 @@
+"""Concentrators and collectors as people enter them (KTAMR manual 3.5)."""
+
+from datetime import timedelta
+
+from psycopg2 import IntegrityError
+
+from odoo import fields
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .concentrator_common import ConcentratorCommon
+
+
+@tagged("post_install", "-at_install")
+class TestConcentrator(ConcentratorCommon):
+    def test_numbers_follow_from_the_building_and_its_line(self):
+        one = self.concentrator
+        self.assertEqual(one.full_code, f"{self.building.full_code}01")
+        self.assertEqual(one.device_code, one.full_code[-5:])
+        number = int(one.device_code)
+        self.assertEqual(one.terminal, f"{self.community.code}{number:04X}")
+
+    def test_one_that_logs_in_has_a_link_of_its_own(self):
+        link = self.concentrator.link_id
+        self.assertRecordValues(
+            link,
+            [
+                {
+                    "key": f"concentrator:{self.concentrator.terminal}",
+                    "community_id": self.community.id,
+                    "state": "active",
+                }
+            ],
+        )
+        config = self.env["amr.link"]._head_end_config()["links"]
+        self.assertIn(link.key, [row["link"] for row in config])
+        self.concentrator.terminal = "03729999"
+        self.assertEqual(link.terminal, "03729999")
+        self.concentrator.active = False
+        self.assertFalse(link.active)
+
+    def test_a_terminal_that_logged_in_before_is_taken_into_service(self):
+        unknown = self.env["amr.link"].create(
+            {
+                "name": "?",
+                "kind": "concentrator",
+                "terminal": "03720A0B",
+                "state": "unknown",
+            }
+        )
+        one = self.env["amr.concentrator"].create(
+            {"name": "B", "line_id": self._line("02").id, "terminal": "03720A0B"}
+        )
+        self.assertEqual(one.link_id, unknown)
+        self.assertEqual(unknown.state, "active")
+        self.assertEqual(unknown.community_id, self.community)
+
+    def test_a_terminal_in_service_elsewhere_is_not_taken(self):
+        self._link("03720A0C", self.other_community, kind="concentrator")
+        with self.assertRaisesRegex(UserError, "in service already"):
+            self.env["amr.concentrator"].create(
+                {"name": "B", "line_id": self._line("02").id, "terminal": "03720A0C"}
+            )
+
+    def test_a_terminal_address_that_is_none_is_refused(self):
+        with self.assertRaisesRegex(ValidationError, "must have 8 places"):
+            self.concentrator.terminal = "372-65"
+
+    def test_every_connection_has_its_kind_of_link(self):
+        serial = self._link("/dev/ttyS9", self.community, kind="serial")
+        create = self.env["amr.concentrator"].create
+        com = create(
+            {
+                "name": "COM",
+                "line_id": self._line("03").id,
+                "connection": "kt410_com",
+                "link_id": serial.id,
+            }
+        )
+        self.assertTrue(com.is_framed)
+        gprs = create(
+            {
+                "name": "Integrated",
+                "line_id": self._line("04").id,
+                "connection": "gprs",
+                "link_id": self.link.id,
+            }
+        )
+        self.assertFalse(gprs.is_framed)
+        self.assertFalse(gprs.terminal)
+        self.assertEqual(gprs.dial_number, self.link.terminal)
+        self.assertEqual(self.link.concentrator_count, 1)
+        with self.assertRaisesRegex(ValidationError, "cannot be reached over"):
+            com.link_id = self.link
+        with self.assertRaisesRegex(ValidationError, "another community"):
+            gprs.link_id = self.other_link
+
+    def test_one_on_a_serial_line_is_there_when_it_answered(self):
+        serial = self._link("/dev/ttyS8", self.community, kind="serial")
+        one = self.env["amr.concentrator"].create(
+            {
+                "name": "COM",
+                "line_id": self._line("05").id,
+                "connection": "kt410_com",
+                "link_id": serial.id,
+            }
+        )
+        self.assertEqual(one.presence, "offline")
+        serial._set_presence(True, fields.Datetime.now())
+        self.assertEqual(one.presence, "unverified")
+        one._note_answer()
+        self.assertEqual(one.presence, "online")
+        one.answered_at -= timedelta(days=2)
+        self.assertEqual(one.presence, "unverified")
+
+    def test_collectors_have_the_numbers_of_their_model(self):
+        create = self.env["amr.collector"].create
+        one = {"concentrator_id": self.concentrator.id}
+        kt310 = create({**one, "model": "kt310", "address": "1F"})
+        self.assertEqual(kt310._get_archive_number(), "31")
+        kt300 = create({**one, "model": "kt300", "address": "27"})
+        self.assertEqual(kt300._get_archive_number(), "27")
+        for model, address in (
+            ("kt310", "1G"),
+            ("kt310", "1f"),
+            ("kt300", "2F"),
+            ("kt340", "123"),
+            ("line", "1"),
+        ):
+            with (
+                self.subTest(model=model, address=address),
+                self.assertRaises(ValidationError),
+            ):
+                create({**one, "model": model, "address": address})
+        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
+            create({**one, "model": "kt310", "address": "27"})
+
+    def test_an_integrated_collector_has_lines_and_reads_meter_by_meter(self):
+        integrated = self.env["amr.concentrator"].create(
+            {
+                "name": "Integrated",
+                "line_id": self._line("06").id,
+                "connection": "gprs",
+                "link_id": self.link.id,
+            }
+        )
+        line = self.env["amr.collector"].create(
+            {"concentrator_id": integrated.id, "address": "6"}
+        )
+        self.assertEqual(line.model, "line")
+        self.meter.write({"concentrator_id": False, "measuring_point": 0})
+        self.meter.collector_id = line
+        self.assertEqual(self.meter.concentrator_id, integrated)
+        self.assertEqual(self.meter.link_id, self.link)
+        self.assertFalse(self.meter._is_read_by_frame())
+        self.assertEqual(self.meter._get_protocol().name, "dlt645-2007")
+        with self.assertRaisesRegex(UserError, "keeps no list"):
+            integrated.action_archive_compare()
+        with self.assertRaises(ValidationError):
+            line.address = "7"
+
+    def test_a_meter_gets_link_and_the_first_free_point(self):
+        self.assertEqual(self.meter.measuring_point, 1)
+        self.assertEqual(self.meter.link_id, self.concentrator.link_id)
+        three = self._meters(3)
+        self.assertEqual(three.mapped("measuring_point"), [2, 3, 4])
+        three[0].concentrator_id = False
+        self.assertEqual(three[0].measuring_point, 0)
+        self.assertEqual(self._meters(1, 9_900_004_200).measuring_point, 2)
+        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
+            three[1].measuring_point = 4
+            self.env.flush_all()
+
+    def test_a_meter_of_another_community_is_refused(self):
+        _point, far = self._install(
+            "990000000666", self._room("0301", self.other_building)
+        )
+        with self.assertRaisesRegex(ValidationError, "another community"):
+            far.concentrator_id = self.concentrator
+
+    def test_more_meters_than_it_takes_are_warned_of(self):
+        self._meters(2)
+        self.concentrator.capacity = 2
+        self.assertTrue(self.concentrator.is_over_capacity)
+        over = self.env["amr.concentrator"].search([("is_over_capacity", "=", True)])
+        self.assertEqual(over, self.concentrator)
+        self.assertEqual(
+            self.env["amr.concentrator"].default_get(["capacity"]), {"capacity": 500}
+        )
+
+    def test_readers_ask_and_administrators_change(self):
+        reader = self._operator("conc_reader", "amr_base.group_reader")
+        with self.assertRaises(AccessError):
+            self.concentrator.with_user(reader).action_archive_download()
+        self.concentrator.with_user(reader).action_archive_compare()
+        self.assertEqual(self.concentrator.command_ids.requested_by, reader)
+
+    def test_facts_are_not_typed(self):
+        administrator = self._operator("conc_admin", "amr_base.group_community_admin")
+        with self.assertRaises(AccessError):
+            self.concentrator.with_user(administrator).write(
+                {"answered_at": fields.Datetime.now()}
+            )

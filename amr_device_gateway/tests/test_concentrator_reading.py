@@ -1,0 +1,331 @@
+"""Concentrators read by Odoo through the real head-end and simulator (KTAMR 4.2.3)."""
+
+import tempfile
+import uuid
+from datetime import datetime, timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import tagged
+
+from odoo.addons.amr_device_gateway.headend.simulator.app import Simulator
+from odoo.addons.amr_device_gateway.tools import GatewaySettings
+
+from .concentrator_common import ConcentratorCommon
+from .head_end import STARTED, TOKEN, RealHeadEnd
+
+COUNT = 120
+
+
+@tagged("post_install", "-at_install")
+class TestConcentratorReading(ConcentratorCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env.company.partner_id.lang = False
+        cls.env["ir.config_parameter"].set_param("amr.reply_timeout", "0.5")
+        cls.meter.write({"concentrator_id": False, "link_id": cls.link.id})
+        cls.few = cls._meters(4)
+        cls.silent = cls.few[3]
+
+    def setUp(self):
+        super().setUp()
+        self.device = None
+
+    def _start(self, archive=True, **more):
+        """A head-end with the simulated concentrator logged in."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        link = self.concentrator.link_id
+        row = {
+            "terminal": self.concentrator.terminal,
+            "archive": archive,
+            "meters": [
+                {
+                    "address": meter.address,
+                    "protocol": meter.protocol,
+                    "point": meter.measuring_point,
+                    "index": str(100 + meter.measuring_point),
+                    "per_hour": "0.5",
+                    "silent": meter == self.silent,
+                }
+                for meter in self.concentrator.meter_ids.sorted("measuring_point")
+            ],
+            **more,
+        }
+        head_end = RealHeadEnd(
+            folder.name, [link._prepare_head_end_config()], [], [row]
+        )
+        head_end.start()
+        self.addCleanup(head_end.stop)
+        self.assertTrue(head_end.ready.wait(STARTED), "the head-end is up")
+        settings = GatewaySettings(head_end.url, TOKEN, "02000000", "00000000")
+        self.startPatcher(
+            patch(
+                "odoo.addons.amr_device_gateway.tools.exchange.gateway_settings",
+                lambda: settings,
+            )
+        )
+        self.device = head_end.simulator.concentrators[self.concentrator.terminal]
+
+    def _task(self, **vals):
+        task = self.env["amr.read.task"].create(
+            {
+                "scope": "concentrator",
+                "concentrator_id": self.concentrator.id,
+                "reread_times": 0,
+                **vals,
+            }
+        )
+        task.action_start()
+        self.run_jobs()
+        return task
+
+    def _scheduled(self):
+        with self._test_mode():
+            self.env.ref("amr_metering.ir_cron_read").method_direct_trigger()
+        self.env.invalidate_all()
+
+    def _simulated(self, meter):
+        digits = meter.address.lstrip("0")
+        return next(
+            one for one in self.device.meters if one.address.lstrip("0") == digits
+        )
+
+    def _reading_requests(self):
+        """Requests for values that reached the concentrator."""
+        afn = 12
+        return [raw for raw in self.device.requests if raw[afn] in (0x0C, 0x0D)]
+
+    # === Reading === #
+
+    def test_a_hundred_meters_come_with_one_request(self):
+        many = self._meters(COUNT - 4, 9_900_005_000)
+        self._start()
+        task = self._task()
+        self.assertRecordValues(
+            task, [{"state": "done", "done_count": COUNT - 1, "missing_count": 1}]
+        )
+        meter = many[-1]
+        self.assertAlmostEqual(
+            meter.latest_index, 100 + meter.measuring_point, places=1
+        )
+        # 100 and 20; the silent one is asked for twice again
+        self.assertEqual(len(self._reading_requests()), 4)
+        self.assertTrue(self.silent.open_exception_count)
+        self.assertFalse(many[0].open_exception_count)
+        self.assertTrue(self.concentrator.answered_at)
+
+    def test_the_stamp_is_when_the_concentrator_read_the_meter(self):
+        self._start()
+        self._task()
+        polled = self.device.polled - timedelta(hours=8)
+        self.assertEqual(self.few[0].latest_at, polled.replace(second=0, microsecond=0))
+        # asked again, it holds the same: no second reading of the same moment
+        self._task()
+        self.assertEqual(self.few[0].reading_count, 5)
+
+    def test_daily_and_monthly_freezes(self):
+        self._start()
+        today = self.community._local_date(fields.Datetime.now())
+        for kind, day in (
+            ("daily", today),
+            ("daily", today - timedelta(days=31)),
+            ("monthly", today.replace(day=1)),
+        ):
+            task = self._task(kind=kind, freeze_date=day)
+            self.assertEqual((task.done_count, task.missing_count), (3, 1), kind)
+            line = task.line_ids.filtered(lambda one: one.meter_id == self.few[0])
+            self.assertEqual(line.read_at, self.community._local_midnight(day))
+            device = self._simulated(self.few[0])
+            self.assertAlmostEqual(line.index, float(device.index_on(day)), places=2)
+            self.assertEqual(line.reading_id.kind, kind)
+
+    def test_units_without_data_do_not_hide_those_behind(self):
+        self.silent = self.few[0]
+        self._start(no_data="ee")
+        task = self._task()
+        self.assertEqual((task.done_count, task.missing_count), (3, 1))
+        missing = task.line_ids.filtered(lambda line: line.state == "missing")
+        self.assertEqual(missing.meter_id, self.few[0])
+        self.assertIn("holds no value", missing.error)
+
+    def test_the_missed_are_read_again(self):
+        self._start()
+        self._simulated(self.silent).state.silent = False
+        # it answers now, but the concentrator holds nothing of it yet
+        task = self._task(reread_times=1, reread_delay=0)
+        self.assertEqual(task.missing_count, 1)
+        self.device.poll()
+        self._scheduled()
+        self.run_jobs()
+        self.assertEqual((task.done_count, task.missing_count), (4, 0))
+        self.assertFalse(self.silent.open_exception_count)
+
+    def test_old_values_are_not_passed_off_as_answers(self):
+        self._start()
+        meter = self.few[1]
+        moment, values = self.device.held[meter.measuring_point]
+        held = (moment - timedelta(days=3), values)
+        self.device.held[meter.measuring_point] = held
+        task = self._task()
+        line = task.line_ids.filtered(lambda one: one.meter_id == meter)
+        self.assertEqual(line.state, "missing")
+        self.assertIn("too old", line.error)
+        self.assertFalse(meter.latest_at)
+
+    def test_a_clock_that_is_ahead_is_not_trusted(self):
+        self._start(clock_offset=7200)
+        task = self._task()
+        self.assertEqual((task.done_count, task.missing_count), (0, 4))
+        self.assertIn("clock is ahead", task.line_ids[0].error)
+
+    def test_refresh_first_lets_the_concentrator_poll(self):
+        self._start()
+        self._simulated(self.few[0]).adjust({"index": "500"})
+        task = self._task(refresh_first=True)
+        self.assertTrue(task.collect_at)
+        self.assertEqual(task.pending_count, 4)
+        command = self.concentrator.command_ids
+        self.assertRecordValues(command, [{"kind": "collect_again", "state": "done"}])
+        task.sudo().collect_at = fields.Datetime.now()  # the waiting time is over
+        self._scheduled()
+        self.run_jobs()
+        self.assertAlmostEqual(self.few[0].latest_index, 500, places=1)
+        self.assertEqual((task.done_count, task.missing_count), (3, 1))
+
+    def test_water_is_read_and_shut_through_the_concentrator(self):
+        _point, water = self._install("99000000000555", self._room("5555"))
+        water.model_id = self.water_model
+        water.concentrator_id = self.concentrator
+        self._start()
+        task = self._task(scope="meters", meter_ids=[(6, 0, water.ids)])
+        self.assertEqual(task.done_count, 1)
+        self.assertAlmostEqual(
+            water.latest_index, 100 + water.measuring_point, places=1
+        )
+        water.action_open_relay()
+        self.run_jobs()
+        self.assertEqual(water.relay_state, "open")
+        self.assertEqual(self._simulated(water).state.relay, "open")
+
+    # === The concentrator itself === #
+
+    def test_the_list_goes_down_and_is_compared(self):
+        self._start(archive=False)
+        self.concentrator.action_archive_compare()
+        self.run_jobs()
+        self.assertEqual(
+            self.concentrator.difference_ids.mapped("kind"), ["missing"] * 4
+        )
+        self.concentrator.action_archive_download()
+        self.run_jobs()
+        command = self.concentrator.command_ids[0]
+        self.assertRecordValues(
+            command, [{"kind": "archive_download", "state": "done", "tries": 1}]
+        )
+        self.assertFalse(self.concentrator.difference_ids)
+        self.assertEqual(
+            [row.point for row in self.device.rows.values()],
+            self.few.mapped("measuring_point"),
+        )
+
+    def test_the_difference_report_tells_what_differs_and_sending_mends_it(self):
+        self._start()
+        rows = self.device.rows
+        rows[2] = rows[2]._replace(address="000000007777")
+        rows[9] = rows[3]._replace(number=9, point=77)
+        del rows[3]
+        self.concentrator.action_archive_compare()
+        self.run_jobs()
+        found = self.concentrator.difference_ids.sorted("point")
+        self.assertEqual(
+            found.mapped(lambda one: (one.kind, one.point, one.number)),
+            [("differs", 2, 2), ("missing", 3, 0), ("extra", 77, 9)],
+        )
+        self.assertIn("7777", found[0].theirs)
+        self.assertEqual(found[0].meter_id, self.few[1])
+        self.concentrator.action_archive_download()
+        self.run_jobs()
+        self.assertFalse(self.concentrator.difference_ids)
+        self.assertEqual(sorted(self.device.rows), [1, 2, 3, 4])
+
+    def test_collecting_is_started_and_its_state_is_read(self):
+        self._start()
+        self.concentrator.action_collect_start()
+        self.concentrator.action_collect_state()
+        self.run_jobs()
+        self.assertEqual(
+            self.concentrator.command_ids.mapped("state"), ["done", "done"]
+        )
+        self.assertIn("3 of 4 meters read", self.concentrator.collecting)
+
+    def test_an_address_is_verified_by_reading_it(self):
+        self._start()
+        self.concentrator.action_verify_address()
+        self.run_jobs()
+        command = self.concentrator.command_ids
+        self.assertEqual(command.state, "done")
+        self.assertIn(self.concentrator.terminal, command.result)
+        self.device.silent = True
+        self.concentrator.action_verify_address()
+        self.run_jobs()
+        self.assertEqual(self.concentrator.command_ids[0].state, "failed")
+
+
+@tagged("post_install", "-at_install")
+class TestConcentratorReports(ConcentratorCommon):
+    """What concentrators say by themselves, as the head-end hands it on."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env.company.partner_id.lang = False
+
+    def _receive(self, frame):
+        event = {
+            "id": str(uuid.uuid4()),
+            "at": datetime.now().isoformat(),
+            "type": "uplink",
+            "link": self.concentrator.link_id.key,
+            "terminal": self.concentrator.terminal,
+            "protocol": "gdw376",
+            "frame": frame.hex(),
+        }
+        answer = self.env["amr.headend.event"]._receive("test", [event])
+        self.assertEqual(answer["rejected"], [])
+
+    def _device(self):
+        """A simulated concentrator whose reports are caught instead of sent."""
+        row = {
+            "terminal": self.concentrator.terminal,
+            "meters": [{"address": self.meter.address, "index": "77"}],
+        }
+        simulator = Simulator({"dtus": [], "concentrators": [row]})
+        device = simulator.concentrators[self.concentrator.terminal]
+        device.uplink = self._receive
+        return device
+
+    def test_an_alarm_opens_an_exception_of_its_meter(self):
+        self._device().alarm(37, 1)
+        self.assertFalse(self.meter.open_exception_count)
+        self._device().alarm(31, 1)
+        found = self.env["amr.exception"].search([("meter_id", "=", self.meter.id)])
+        self.assertEqual(found.kind, "device")
+        self.assertIn("meter cannot be read (ERC31)", found.reason)
+
+    def test_a_second_log_in_is_kept_to_be_looked_at(self):
+        event = {
+            "id": "00000000-0000-4000-8000-000000000009",
+            "at": datetime.now().isoformat(),
+            "type": "link_replaced",
+            "link": self.concentrator.link_id.key,
+            "peer": "10.0.0.2:5",
+            "old": "10.0.0.1:5",
+        }
+        answer = self.env["amr.headend.event"]._receive("test", [event])
+        self.assertEqual(answer["rejected"], [])
+        kept = self.env["amr.headend.event"].search(
+            [("link_id", "=", self.concentrator.link_id.id)]
+        )
+        self.assertEqual(kept.type, "link_replaced")
