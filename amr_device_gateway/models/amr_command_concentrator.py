@@ -13,7 +13,7 @@ CONCENTRATOR_KINDS = (*LISTS, *COLLECTING, "address_read")
 class AmrCommandConcentrator(models.Model):
     """What is asked of a concentrator itself: its list of meters, and collecting."""
 
-    _inherit = "amr.command"
+    _inherit = "amr.command"  # pylint: disable=consider-merging-classes-inherited
 
     kind = fields.Selection(
         selection_add=[
@@ -51,11 +51,12 @@ class AmrCommandConcentrator(models.Model):
 
     @api.depends("concentrator_id")
     def _compute_name(self):
-        super()._compute_name()
+        result = super()._compute_name()
         kinds = dict(self._fields["kind"]._description_selection(self.env))
         for command in self.filtered("concentrator_id"):
             whose = command.concentrator_id.full_code
             command.name = f"{kinds[command.kind]} {whose}"
+        return result
 
     def _is_of_concentrator(self):
         return self.kind in CONCENTRATOR_KINDS

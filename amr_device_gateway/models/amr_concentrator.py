@@ -36,7 +36,6 @@ class AmrConcentrator(models.Model):
     name = fields.Char(required=True, tracking=True)
     line_id = fields.Many2one(
         "amr.line",
-        "Line",
         required=True,
         index=True,
         ondelete="restrict",
@@ -109,7 +108,7 @@ class AmrConcentrator(models.Model):
         "within a day; read its address to verify it.",
     )
     answered_at = fields.Datetime("Last answer", readonly=True, copy=False)
-    collecting = fields.Char("Collecting", readonly=True, copy=False)
+    collecting = fields.Char(readonly=True, copy=False)
     port = fields.Integer(
         default=31,
         help="Port of the concentrator that its meters hang on, 1 to 31; 31 is the "

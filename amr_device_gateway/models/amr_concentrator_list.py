@@ -9,7 +9,7 @@ from ..tools.archive_check import compare
 
 
 class AmrConcentratorList(models.Model):
-    _inherit = "amr.concentrator"
+    _inherit = "amr.concentrator"  # pylint: disable=consider-merging-classes-inherited
 
     def _get_listed_meters(self):
         """Return the meters that belong into the concentrator's list.

@@ -37,7 +37,7 @@ ALARMS = {
 class AmrHeadendEventConcentrator(models.Model):
     """What concentrators report by themselves: alarms, and values of their meters."""
 
-    _inherit = "amr.headend.event"
+    _inherit = "amr.headend.event"  # pylint: disable=consider-merging-classes-inherited
 
     def _process_uplink(self):
         if self.body.get("protocol") != GDW376.name:

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 class AmrLinkConcentrator(models.Model):
     """The concentrators that are reached over a link."""
 
-    _inherit = "amr.link"
+    _inherit = "amr.link"  # pylint: disable=consider-merging-classes-inherited
 
     concentrator_ids = fields.One2many("amr.concentrator", "link_id")
     concentrator_count = fields.Integer(

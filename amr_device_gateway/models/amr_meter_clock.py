@@ -203,7 +203,7 @@ class AmrMeterClock(models.Model):
         requests = []
         for meter in self.exists().filtered("is_remote"):
             try:
-                protocol = meter.model_id._get_protocol()
+                protocol = meter._get_protocol()
                 frames = list(protocol.read_clock(meter._get_remote_address()))
             except (ProtocolError, UserError) as error:
                 _logger.debug("Meter %s tells no time: %s", meter.number, error)

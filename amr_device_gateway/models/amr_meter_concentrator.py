@@ -10,7 +10,7 @@ FREE_POINTS = range(1, 2041)
 class AmrMeterConcentrator(models.Model):
     """A meter behind a concentrator: its collector and its measuring point there."""
 
-    _inherit = "amr.meter"
+    _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
 
     collector_id = fields.Many2one(
         "amr.collector",

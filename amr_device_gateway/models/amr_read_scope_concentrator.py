@@ -4,7 +4,7 @@ from odoo import api, fields, models
 class AmrReadScopeConcentrator(models.AbstractModel):
     """Scopes of the KTAMR manual: a concentrator, a collector (4.2.3)."""
 
-    _inherit = "amr.read.scope.mixin"
+    _inherit = "amr.read.scope.mixin"  # pylint: disable=consider-merging-classes-inherited
 
     scope = fields.Selection(
         selection_add=[

@@ -12,7 +12,7 @@ SLACK = timedelta(minutes=10)  # that its clock may be behind
 class AmrReadTaskConcentrator(models.Model):
     """Meters behind concentrators: read by frames, refreshed first if asked."""
 
-    _inherit = "amr.read.task"
+    _inherit = "amr.read.task"  # pylint: disable=consider-merging-classes-inherited
 
     def _prepare_requests(self):
         """Put the meters that concentrators tell of by frames into frames."""
@@ -66,10 +66,11 @@ class AmrReadTaskConcentrator(models.Model):
         return fields.Datetime.now() - FRESH
 
     def _keep_results(self, results):
-        super()._keep_results(results)
+        kept = super()._keep_results(results)
         answered = [result.meter_id for result in results if not result.error]
         meters = self.env["amr.meter"].browse(answered)
         meters.concentrator_id._note_answer()
+        return kept
 
     def _request_refresh(self):
         """Let the concentrators of this task read their meters anew (KTAMR 4.5)."""

@@ -70,8 +70,10 @@ class Forwarded(Protocol):
         return GDW376.matches(request, reply)
 
     def next_request(self, request, decodeds):
-        inner = self.inner.next_request(GDW376.forwarded_from(request), decodeds)
-        return inner and self.wrap(inner)
+        inner = GDW376.forwarded_from(request)
+        # pylint: disable-next=assignment-from-none
+        following = self.inner.next_request(inner, decodeds)
+        return None if following is None else self.wrap(following)
 
     def redact(self, frame):
         return GDW376.redact(frame)

@@ -106,8 +106,9 @@ class Concentrator(Dtu):
     # === SESSION === #
 
     def start(self):
-        super().start()
+        started = super().start()
         self._poller = asyncio.create_task(self._poll_now_and_then())
+        return started
 
     async def stop(self):
         self._poller.cancel()
