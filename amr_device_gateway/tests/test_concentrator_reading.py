@@ -54,7 +54,7 @@ class TestConcentratorReading(ConcentratorCommon):
             **more,
         }
         head_end = RealHeadEnd(
-            folder.name, [link._prepare_head_end_config()], [], [row]
+            folder.name, [link._prepare_head_end_config()], [], concentrators=[row]
         )
         head_end.start()
         self.addCleanup(head_end.stop)
