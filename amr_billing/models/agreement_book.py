@@ -36,6 +36,7 @@ class AgreementBook:
             [("point_id", "in", agreements.point_id.ids)], order="date_from"
         )
         self.installations = installations.grouped("point_id")
+        self.meters = installations.grouped("meter_id")
         self._note_installations(installations)
         self.gaps = {
             agreement.id: [
@@ -215,9 +216,18 @@ class AgreementBook:
             start=start,
             end=end,
             readings=readings,
-            factor=dec(meter.factor, 6),
+            factor=self._factor(meter, start),
             capacity=Decimal(10) ** meter.model_id.digits,
         )
+
+    def _factor(self, meter, start):
+        """The factor that was in force there: an installation has one for good."""
+        [factor] = [
+            one.factor
+            for one in self.meters[meter]
+            if one.date_from <= start and (not one.date_to or one.date_to > start)
+        ]
+        return dec(factor, 6)
 
     def _at(self, meter, register, moment, before=None, after=None):
         """The index that counts at a cut; it must lie inside the span's other end."""

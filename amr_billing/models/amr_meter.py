@@ -14,23 +14,23 @@ class AmrMeter(models.Model):
     def _check_ratios_free(self, vals):
         """Check that no bill stands that a new factor would not agree with.
 
-        The units since the last bill were measured with the earlier factor.
+        It counts from the last reading on; a bill that reaches further, on an estimate
+        or a reading near its end, was made with the earlier factor.
 
         :raises UserError: when one does
         """
         names = [name for name in RATIOS if name in vals]
-        changing = self.filtered(
+        for meter in self.filtered(
             lambda meter: any(meter[name] != vals[name] for name in names)
-        )
-        charge = changing and self.env["amr.charge"].sudo().search(
-            [("meter_id", "in", changing.ids), ("released", "=", False)], limit=1
-        )
-        if charge:
-            raise UserError(
-                self.env._(
-                    "Meter %s was billed with its ratio, which cannot change any more. "
-                    "Take the meter out at a reading, and put it in as a new one with "
-                    "the new ratio.",
-                    charge.meter_id.number,
+        ):
+            domain = [("meter_id", "=", meter.id), ("released", "=", False)]
+            if meter.latest_at:
+                domain.append(("end_at", ">", meter.latest_at))
+            if self.env["amr.charge"].sudo().search_count(domain, limit=1):
+                raise UserError(
+                    self.env._(
+                        "Meter %s was billed with its ratio beyond its last reading. "
+                        "Read it first: a new ratio counts from the last reading on.",
+                        meter.number,
+                    )
                 )
-            )

@@ -274,6 +274,14 @@ class TestBillingRun(BillingCommon):
         self.assertEqual(charge.factor, 80)
         self.assertEqual(charge.amount, 73.96)
 
+    def test_a_factor_that_changes_is_billed_from_the_reading_on(self):
+        self._freeze(date(2026, 1, 11), 10)
+        self.meter.current_ratio = 30
+        self._freeze(FEBRUARY, 12)
+        charges = self._bill().charge_ids.sorted("start_at")
+        self.assertEqual(charges.mapped("factor"), [1, 30])
+        self.assertEqual(charges.mapped("consumption"), [10, 60])
+
     def test_a_roll_over_is_billed_over_the_end_of_the_dial(self):
         self.meter.installation_ids.start_index = 999990
         self._freeze(FEBRUARY, 12.5)

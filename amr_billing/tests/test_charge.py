@@ -123,6 +123,14 @@ class TestCharge(BillingCommon):
             with self.subTest(vals), self.assertRaises(UserError):
                 self.agreement.write(vals)
         self.agreement.write({"account_id": self.account.id, "date_to": later})
-        with self.assertRaisesRegex(UserError, "with its ratio"):
-            self.meter.current_ratio = 20
         self.meter.current_ratio = 1
+
+    def test_a_new_ratio_counts_from_the_last_reading_on(self):
+        """… which may not lie before the end of what was billed with the old one."""
+        readings = self.env["amr.reading"].search([("meter_id", "=", self.meter.id)])
+        readings.action_put_aside()
+        with self.assertRaisesRegex(UserError, "beyond its last reading"):
+            self.meter.current_ratio = 20
+        readings.action_accept()
+        self.meter.current_ratio = 20
+        self.assertEqual(self.charge.factor, 1)

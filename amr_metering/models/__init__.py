@@ -1,6 +1,7 @@
 from . import amr_report_mixin
 from . import amr_meter_model
 from . import amr_meter
+from . import amr_meter_index
 from . import amr_meter_rules
 from . import amr_metering_point
 from . import amr_metering_point_usage
@@ -18,6 +19,7 @@ from . import amr_reading_decision
 from . import amr_vee_rule
 from . import amr_reading_verdict
 from . import amr_meter_vee
+from . import amr_meter_factor
 from . import amr_meter_estimate
 from . import amr_unknown_reading
 from . import amr_refused_reading

@@ -7,13 +7,17 @@ ENDING = {"date_to", "end_index"}
 
 
 class AmrInstallation(models.Model):
-    """One meter at one metering point from … to …, with its indexes at both ends."""
+    """One meter at one metering point from … to …, with its indexes at both ends.
+
+    Within one installation the factor is one and the same: when ratios change, it ends
+    at the last reading and the next one goes on from there (decision 0020).
+    """
 
     _name = "amr.installation"
     _inherit = ["amr.evidence.mixin", "amr.period.mixin"]
     _description = "Installation"
     _order = "date_from desc"
-    _evidence = frozenset({"community_id", "company_id"})
+    _evidence = frozenset({"community_id", "company_id", "factor"})
 
     meter_id = fields.Many2one(
         "amr.meter", required=True, index=True, ondelete="restrict"
@@ -33,6 +37,15 @@ class AmrInstallation(models.Model):
     date_to = fields.Datetime("To")
     start_index = fields.Float("Opening index", digits="AMR Index", required=True)
     end_index = fields.Float("Closing index", digits="AMR Index")
+    factor = fields.Float(
+        compute="_compute_factor",
+        store=True,
+        precompute=True,
+        digits=(16, 6),
+        aggregator=None,
+        help="In force for what was measured here, whatever the ratios of the meter "
+        "are today.",
+    )
 
     _meter_once = models.Constraint(
         "EXCLUDE USING gist (meter_id WITH =, tsrange(date_from, date_to) WITH &&)",
@@ -58,6 +71,34 @@ class AmrInstallation(models.Model):
         installations = super().create(vals_list)
         installations._show_opening_index()
         return installations
+
+    @api.depends("meter_id")
+    def _compute_factor(self):
+        for installation in self:
+            installation.factor = installation.meter_id.factor
+
+    def _take_factor(self):
+        """Make the meter's factor hold here from its last reading on.
+
+        Where nothing was read since the installation began, there is no use yet that
+        another factor was in force for.
+        """
+        for one in self:
+            meter = one.meter_id
+            if not meter.latest_at or meter.latest_at <= one.date_from:
+                one.factor = meter.factor
+                continue
+            at, index = meter.latest_at, meter.latest_index
+            one.write({"date_to": at, "end_index": index})
+            one.flush_recordset()
+            self.create(
+                {
+                    "meter_id": meter.id,
+                    "point_id": one.point_id.id,
+                    "date_from": at,
+                    "start_index": index,
+                }
+            )
 
     def _show_opening_index(self):
         """A typed opening index is what the meter shows, until somebody reads it.
@@ -110,11 +151,15 @@ class AmrInstallation(models.Model):
                 )
 
     def _was_read(self):
-        domain = [
-            ("meter_id", "=", self.meter_id.id),
-            ("read_at", ">", self.date_from),
-        ]
-        return bool(self.env["amr.reading"].sudo().search_count(domain, limit=1))
+        """Return whether use was measured here, or goes on from another factor."""
+        meter = [("meter_id", "=", self.meter_id.id)]
+        later = [*meter, ("read_at", ">", self.date_from)]
+        same = [*meter, ("date_to", "=", self.date_from)]
+        return bool(
+            self.env["amr.reading"].sudo().search_count(later, limit=1)
+            or self.env["amr.interval"].sudo().search_count(later, limit=1)
+            or self.sudo().search_count(same, limit=1)
+        )
 
     @api.depends("meter_id.number", "point_id.name")
     def _compute_display_name(self):

@@ -21,7 +21,10 @@ class AmrIntervalUsage(models.Model):
     _log_access = False
     _order = "read_at desc"
     _rec_name = "read_at"
-    _depends = {"amr.meter": ["community_id", "company_id", "factor", "utility_id"]}
+    _depends = {
+        "amr.meter": ["community_id", "company_id", "factor", "utility_id"],
+        "amr.installation": ["date_from", "date_to", "factor", "meter_id"],
+    }
     _report_columns = (
         "meter_id",
         "register",
@@ -58,17 +61,30 @@ class AmrIntervalUsage(models.Model):
     def _table_query(self):
         return SQL(
             """
-            SELECT i.id, i.meter_id, i.register, i.read_at, i.index,
-                   LAG(i.read_at) OVER w AS start_at,
-                   LAG(i.index) OVER w AS start_index, m.factor,
-                   amr_index_step(LAG(i.index) OVER w, i.index, mm.digits) * m.factor
-                       AS usage,
-                   i.quality, m.utility_id, m.community_id, m.company_id
-              FROM amr_interval i
+            SELECT i.*, COALESCE(g.factor, m.factor) AS factor,
+                   CASE WHEN g.date_from > i.start_at AND i.register = 'total'
+                        -- the factor changed on the way, or the meter was put in
+                        THEN amr_index_step(g.start_index, i.index, mm.digits)
+                             * g.factor
+                             + COALESCE(amr_index_step(i.start_index, o.end_index,
+                                                       mm.digits) * o.factor, 0)
+                        ELSE amr_index_step(i.start_index, i.index, mm.digits)
+                             * COALESCE(g.factor, m.factor) END AS usage,
+                   m.utility_id, m.community_id, m.company_id
+              FROM (
+                SELECT id, meter_id, register, read_at, index, quality,
+                       LAG(read_at) OVER w AS start_at, LAG(index) OVER w AS start_index
+                  FROM amr_interval
+                 WHERE quality IN ('ok', 'estimated')
+                WINDOW w AS (PARTITION BY meter_id, register ORDER BY read_at)) i
               JOIN amr_meter m ON m.id = i.meter_id
               JOIN amr_meter_model mm ON mm.id = m.model_id
-             WHERE i.quality IN ('ok', 'estimated')
-            WINDOW w AS (PARTITION BY i.meter_id, i.register ORDER BY i.read_at)
+              LEFT JOIN amr_installation g ON g.meter_id = i.meter_id
+                   AND g.date_from < i.read_at
+                   AND (g.date_to IS NULL OR g.date_to >= i.read_at)
+              LEFT JOIN amr_installation o ON o.meter_id = i.meter_id
+                   AND o.date_to = g.date_from
+                   AND o.date_from < i.start_at
             """
         )
 

@@ -85,7 +85,7 @@ class AmrUsageDay(models.Model):
                    e.at AS end_at, e.index AS end_index,
                    CASE WHEN e.at IS NOT NULL THEN s.at END AS start_at,
                    CASE WHEN e.at IS NOT NULL THEN s.index END AS start_index,
-                   amr_index_step(s.index, e.index, mm.digits) * m.factor AS usage,
+                   amr_index_step(s.index, e.index, mm.digits) * i.factor AS usage,
                    ceil(EXTRACT(epoch FROM e.at - s.at) / 86400)::integer AS day_count
               FROM %(installed)s CROSS JOIN %(days)s %(bounds)s
               LEFT JOIN LATERAL (

@@ -148,7 +148,7 @@ class AmrUsageMatrix(models.Model):
                 SELECT sum(used) AS usage,
                        count(DISTINCT day)::integer AS day_count, %(days)s
                   FROM (
-                    SELECT used * m.factor AS used,
+                    SELECT used * i.factor AS used,
                            CASE WHEN next_at <= n.midnights[day + 1] AND day > 0
                                 THEN day END AS day
                       FROM (

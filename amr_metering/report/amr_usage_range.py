@@ -67,7 +67,7 @@ class AmrUsageRange(models.Model):
                 """
                 'H:' || (SELECT name FROM amr_room WHERE id = p.room_id) AS room_label,
                 'A:' || m.address AS address_label,
-                (SELECT (r.index - s.index) * m.factor FROM amr_reading r
+                (SELECT (r.index - s.index) * i.factor FROM amr_reading r
                   WHERE r.meter_id = i.meter_id AND r.register = 'total'
                     AND r.quality = 'suspect' AND r.superseded_by_id IS NULL
                     AND r.read_at >= i.date_from AND r.read_at > b.begin_at

@@ -1,8 +1,9 @@
 """SQL that consumption reports share (decision 0013).
 
 Consumption is always the difference of two usable indexes of one installation, times
-the meter's factor. An index at a boundary is the last one known at or before it, so
-neighbouring periods share it: nothing is counted twice, and nothing gets lost.
+the factor that was in force there (0020). An index at a boundary is the last one known
+at or before it, so neighbouring periods share it: nothing is counted twice, and nothing
+gets lost.
 """
 
 from odoo.tools import SQL
@@ -13,7 +14,7 @@ USABLE = SQL("r.superseded_by_id IS NULL AND r.quality <> 'suspect'")
 PLACE = SQL(
     """
     i.id AS installation_id, i.meter_id, i.point_id, p.kind AS point_kind,
-    p.room_id, p.building_id, i.community_id, i.company_id, p.utility_id, m.factor
+    p.room_id, p.building_id, i.community_id, i.company_id, p.utility_id, i.factor
     """
 )
 
@@ -98,7 +99,7 @@ def period_usage(periods, extra=None):
                e.at AS end_at, e.index AS end_index,
                CASE WHEN e.at > s.at
                     THEN amr_index_between(i.meter_id, s.at, e.at, s.index, e.index,
-                                           mm.digits) * m.factor END AS usage,
+                                           mm.digits) * i.factor END AS usage,
                CASE WHEN e.at IS NULL OR e.at <= s.at THEN 'none'
                     WHEN s.at = GREATEST(b.begin_at, i.date_from)
                      AND e.at = LEAST(b.end_at, i.date_to) THEN 'exact'

@@ -10,6 +10,7 @@ from . import (
     test_excel_import,
     test_excel_list,
     test_exceptions,
+    test_factor,
     test_ingest,
     test_interval,
     test_meter,

@@ -57,7 +57,7 @@ def span_usage_sql(query, spans, now=None):
              CROSS JOIN LATERAL (VALUES %(values)s)
                    s(name, begin_at, end_at, slack, end_slack)
         ), place AS (
-            SELECT m.id AS present_id, m.utility_id, i.meter_id AS id, o.factor,
+            SELECT m.id AS present_id, m.utility_id, i.meter_id AS id, i.factor,
                    mm.digits, i.date_from, i.start_index, i.date_to,
                    i.end_index AS closing_index, s.*
               FROM amr_meter m

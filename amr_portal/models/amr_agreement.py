@@ -151,7 +151,8 @@ class AmrAgreement(models.Model):
             SQL(
                 """
                 WITH span AS (
-                    SELECT a.id AS agreement_id, i.meter_id, m.factor, c.tz,
+                    SELECT a.id AS agreement_id, i.id AS installation_id,
+                           i.meter_id, i.factor, c.tz,
                            GREATEST(a.date_from, i.date_from) AS since,
                            LEAST(COALESCE(a.date_to, 'infinity'),
                                  COALESCE(i.date_to, 'infinity')) AS till
@@ -160,11 +161,10 @@ class AmrAgreement(models.Model):
                       JOIN amr_installation i ON i.point_id = a.point_id
                        AND tsrange(i.date_from, i.date_to)
                            && tsrange(a.date_from, a.date_to)
-                      JOIN amr_meter m ON m.id = i.meter_id
                      WHERE a.id = ANY(%(ids)s)
                 ), midnight AS (
-                    SELECT DISTINCT ON (s.agreement_id, s.meter_id, day)
-                           s.agreement_id, s.meter_id, s.factor, r.index,
+                    SELECT DISTINCT ON (s.agreement_id, s.installation_id, day)
+                           s.agreement_id, s.installation_id, s.factor, r.index,
                            (r.read_at AT TIME ZONE 'UTC' AT TIME ZONE s.tz)::date AS day
                       FROM span s
                       JOIN amr_reading r ON r.meter_id = s.meter_id
@@ -173,12 +173,13 @@ class AmrAgreement(models.Model):
                        AND r.superseded_by_id IS NULL AND r.quality <> 'suspect'
                        AND r.read_at >= %(first)s::date - INTERVAL '1 day'
                        AND r.read_at < %(last)s::date + INTERVAL '1 day'
-                     ORDER BY s.agreement_id, s.meter_id, day, r.kind
+                     ORDER BY s.agreement_id, s.installation_id, day, r.kind
                 ), pair AS (
                     SELECT agreement_id, day, LEAD(day) OVER w AS next_day,
                            (LEAD(index) OVER w - index) * factor AS consumption
                       FROM midnight
-                    WINDOW w AS (PARTITION BY agreement_id, meter_id ORDER BY day)
+                    WINDOW w AS (PARTITION BY agreement_id, installation_id
+                                 ORDER BY day)
                 )
                 SELECT agreement_id, day, next_day, consumption::text
                   FROM pair

@@ -64,8 +64,9 @@ def make_meters():
               FROM point RETURNING id, point_id
         ), installed AS (
             INSERT INTO amr_installation (meter_id, point_id, community_id, company_id,
-                                          date_from, start_index)
-            SELECT id, point_id, %(community)s, %(company)s, '2026-01-01', 0 FROM meter
+                                          date_from, start_index, factor)
+            SELECT id, point_id, %(community)s, %(company)s, '2026-01-01', 0, 1
+              FROM meter
         ), agreed AS (
             INSERT INTO amr_agreement (name, account_id, point_id, community_id,
                                        company_id, utility_id, tariff_id, payment_mode,
