@@ -21,6 +21,7 @@ from . import (
     test_refused,
     test_room_merge,
     test_route_book,
+    test_span_usage,
     test_status_board,
     test_tariff_gap,
     test_usage_reports,

@@ -13,7 +13,11 @@ KNOWN_SQL = """
         AND i.quality IN ('ok', 'estimated')
       ORDER BY %(order)s LIMIT 1)
 """
-FIRST = SQL("s.begin_at AND s.begin_at + s.slack")
+FIRST = SQL("GREATEST(s.date_from, s.begin_at) AND s.begin_at + s.slack")
+# of a meter that was replaced within the span: what was read while it was there, and
+# what was known shortly before the span
+INSIDE = SQL("s.begin_at AND s.date_to")
+SHORTLY_BEFORE = SQL("GREATEST(s.date_from, s.begin_at - s.slack) AND s.begin_at")
 LAST = SQL(
     "GREATEST(s.date_from, s.begin_at, s.end_at - s.end_slack) "
     "AND LEAST(s.end_at, s.date_to)"
@@ -26,7 +30,9 @@ def span_usage_sql(query, spans, now=None):
     A span is begun by the first usable reading within its slack, or by the opening
     index of an installation within the span; it is ended by the last usable reading
     within the slack before its end, or by the closing index of a meter that was
-    replaced. So use is measured, never guessed, and rather too small than too large.
+    replaced. Such a meter's part begins with whatever was read of it in the span, or
+    was known within the slack before it: its closing index is worth nothing else. So
+    use is measured, never guessed, and rather too small than too large.
     A register that rolled over counts on.
 
     :param query: ids of meters, a subselect in parentheses; what was measured by an
@@ -73,9 +79,21 @@ def span_usage_sql(query, spans, now=None):
               FROM place s
               JOIN LATERAL (
                 SELECT s.start_index AS index
-                 WHERE s.date_from > s.begin_at AND s.date_from <= s.end_at
+                 WHERE s.date_from >= s.begin_at AND s.date_from <= s.end_at
                  UNION ALL
-                (SELECT k.index FROM (%(first)s) k ORDER BY k.read_at LIMIT 1)
+                (SELECT k.index FROM (%(first)s) k
+                  WHERE s.date_to IS NULL OR k.read_at < s.date_to
+                  ORDER BY k.read_at LIMIT 1)
+                 UNION ALL
+                (SELECT k.index FROM (%(inside)s) k
+                  WHERE s.date_to <= s.end_at AND k.read_at < s.date_to
+                  ORDER BY k.read_at LIMIT 1)
+                 UNION ALL
+                (SELECT k.index FROM (%(before)s) k
+                  WHERE s.date_to <= s.end_at ORDER BY k.read_at DESC LIMIT 1)
+                 UNION ALL
+                 SELECT s.start_index
+                  WHERE s.date_to <= s.end_at AND s.date_from >= s.begin_at - s.slack
                  LIMIT 1) b ON true
               JOIN LATERAL (
                 SELECT s.closing_index AS index WHERE s.date_to <= s.end_at
@@ -98,5 +116,7 @@ def span_usage_sql(query, spans, now=None):
         query=query,
         values=values,
         first=SQL(KNOWN_SQL, between=FIRST, order=SQL("read_at")),
+        inside=SQL(KNOWN_SQL, between=INSIDE, order=SQL("read_at")),
+        before=SQL(KNOWN_SQL, between=SHORTLY_BEFORE, order=SQL("read_at DESC")),
         last=SQL(KNOWN_SQL, between=LAST, order=SQL("read_at DESC")),
     )
