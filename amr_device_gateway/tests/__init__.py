@@ -12,6 +12,7 @@ from . import test_meter
 from . import test_protocols
 from . import test_read_task
 from . import test_settings
+from . import test_soak
 from . import test_uplink
 from . import test_worker_settings
 from . import test_concentrator
