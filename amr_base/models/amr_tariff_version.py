@@ -99,6 +99,10 @@ class AmrTariffVersion(models.Model):
         "CHECK (min_charge >= 0 AND normal_min >= 0 AND normal_max >= 0)",
         "Minimum charge and limits of normal use may not be negative.",
     )
+    _limits_ordered = models.Constraint(
+        "CHECK (normal_max = 0 OR normal_min <= normal_max)",
+        "Normal use must end above where it begins; 0 as its end means no limit.",
+    )
 
     _household_positive = models.Constraint(
         "CHECK (household_included >= 0 AND household_quantity >= 0)",

@@ -52,6 +52,23 @@ class TestTariff(AmrCommon):
             self.tariff.version_ids.price = -0.1
             self.env.flush_all()
 
+    @mute_logger("odoo.sql_db")
+    def test_normal_use_is_entered_from_low_to_high(self):
+        """Row 30: the normal use from … to of a tariff (KTAMR manual 3.1.1)."""
+        version = self.tariff.version_ids
+        with Form(version) as form:
+            form.normal_min, form.normal_max = 10, 300
+        self.assertEqual((version.normal_min, version.normal_max), (10, 300))
+        version.normal_max = 0  # no limit
+        self.env.flush_all()
+        with self.assertRaises(IntegrityError) as caught, self.cr.savepoint():
+            version.normal_max = 5
+            self.env.flush_all()
+        message = version._limits_ordered.get_error_message(
+            self.env, caught.exception.diag
+        )
+        self.assertIn("must end above", message)
+
     def test_six_digit_prices_are_kept_exactly(self):
         self.tariff.version_ids.price = 0.123457
         self.tariff.version_ids.invalidate_recordset()

@@ -32,6 +32,35 @@ class TestBillingRun(BillingCommon):
         self.assertEqual(run.progress, 100)
         self.assertEqual(run.amount_total, 52.83)
 
+    def test_indoor_units_are_costed_each_with_their_basis(self):
+        """Row 75: two indoor units of a shop, each a meter of its own (S4 2.1)."""
+        units = self.env["amr.meter"]
+        for number, end in ((1, "12.5"), (2, "30")):
+            point, unit = self._install(f"99000000007{number}", self.room, 2)
+            self._agree(point)
+            self._freeze(FEBRUARY, end, unit)
+            units |= unit
+        self._freeze(FEBRUARY, 100)
+        bill = self._bill().move_ids
+        self.assertChargesOnBill(bill)
+        charges = bill.invoice_line_ids.amr_charge_ids.filtered(
+            lambda charge: charge.meter_id in units
+        ).sorted("consumption")
+        self.assertEqual(charges.meter_id, units)
+        self.assertEqual(
+            [
+                (c.start_index, c.end_index, c.consumption, c.unit_price, c.amount)
+                for c in charges
+            ],
+            [(2, 12.5, 10.5, 0.5283, 5.55), (2, 30, 28, 0.5283, 14.79)],
+        )
+        for charge, unit in zip(charges, units, strict=True):
+            self.assertIn(unit.number, charge.move_line_id.name)
+        self.assertIn(
+            "index 2 to 12.5, factor 1; 10.5 kWh at 0.5283",
+            charges[0].move_line_id.name,
+        )
+
     def test_prices_include_the_tax_of_the_company(self):
         self._freeze(FEBRUARY, 100)
         bill = self._bill().move_ids

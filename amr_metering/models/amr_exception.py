@@ -56,6 +56,12 @@ class AmrException(models.Model):
         "amr.reading.verdict", "exception_id", "Findings", readonly=True
     )
     suspect_count = fields.Integer(compute="_compute_suspect_count")
+    blocks_billing = fields.Boolean(
+        compute="_compute_blocks_billing",
+        search="_search_blocks_billing",
+        help="Open, and a reading is missing or held back: the meter's month may not "
+        "be billed before this is settled.",
+    )
     task_id = fields.Many2one("amr.read.task", readonly=True, index="btree_not_null")
     origin = fields.Char(
         readonly=True, index="btree_not_null", help="The document it is about."
@@ -98,6 +104,26 @@ class AmrException(models.Model):
     def _compute_suspect_count(self):
         for exception in self:
             exception.suspect_count = len(exception._get_suspects())
+
+    @api.depends("state", "kind", "suspect_count")
+    def _compute_blocks_billing(self):
+        for exception in self:
+            exception.blocks_billing = exception.state == "open" and (
+                exception.kind in ("missing", "unknown") or exception.suspect_count > 0
+            )
+
+    @api.model
+    def _search_blocks_billing(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        blocking = fields.Domain("state", "=", "open") & fields.Domain.OR(
+            [
+                [("kind", "in", ("missing", "unknown"))],
+                [("reading_id.quality", "=", "suspect")],
+                [("verdict_ids.reading_id.quality", "=", "suspect")],
+            ]
+        )
+        return fields.Domain.OR(blocking if one else ~blocking for one in value)
 
     def _get_suspects(self):
         """Return the readings of these exceptions that are held back."""

@@ -28,5 +28,6 @@ from . import (
     test_vee_golden,
     test_vee_night,
     test_vee_rules,
+    test_vee_switch,
     test_vee_use,
 )

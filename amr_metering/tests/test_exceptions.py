@@ -41,6 +41,23 @@ class TestExceptions(MeteringCommon):
         self.assertEqual(len(self._list()), 2, "what is resolved stays as it was")
         self.assertNotIn("23.000", exception.reason)
 
+    def test_what_blocks_billing_is_listed_at_the_end_of_a_month(self):
+        held = self._fall()
+        raise_ = self.env["amr.exception"]._raise_exception
+        missing = raise_("missing", "No freeze since the 3rd.", meter=self.meter)
+        static = raise_("static", "It stands still.", meter=self.meter)
+        view = self.env["amr.exception"].get_view(view_type="search")
+        self.assertIn("blocks_billing", view["arch"])
+        listed = self.env["amr.exception"].with_user(self.admin)
+        own = [("meter_id", "=", self.meter.id)]
+        blocking = listed.search([*own, ("blocks_billing", "=", True)])
+        self.assertEqual(blocking, held | missing)
+        self.assertEqual(listed.search(own) - blocking, static)
+        self.assertEqual(blocking.mapped("blocks_billing"), [True, True])
+        self.assertFalse(static.blocks_billing)
+        (held | missing).action_resolve()
+        self.assertFalse(listed.search([*own, ("blocks_billing", "=", True)]))
+
     def test_documents_keep_their_exceptions_apart(self):
         raise_ = self.env["amr.exception"]._raise_exception
         first = raise_("device", "Order 1 failed.", meter=self.meter, origin="1")
