@@ -69,7 +69,7 @@ class Config:
     reply_timeout: float = 4.0
     byte_rate: float = 20000.0
     byte_gap: float = 0.5
-    pace: float = 0.02
+    pace: float = 0.01
     config_interval: float = 60.0
     refresh_pause: float = 2.0
     post_timeout: float = 20.0

@@ -204,6 +204,10 @@ class Link:
     async def _work(self):
         try:
             while self._heap:
+                # whoever comes during the pause may still be the next
+                await self._pause()
+                if not self._heap:
+                    break
                 _priority, _order, request = heapq.heappop(self._heap)
                 if request.future.done():
                     continue
@@ -215,11 +219,14 @@ class Link:
         finally:
             self._worker = self._current = None
 
-    async def _one(self, request):
-        loop = asyncio.get_running_loop()
-        pause = self._free_at - loop.time()
+    async def _pause(self):
+        """Wait until the line has been silent for long enough."""
+        pause = self._free_at - asyncio.get_running_loop().time()
         if pause > 0:
             await asyncio.sleep(pause)
+
+    async def _one(self, request):
+        loop = asyncio.get_running_loop()
         left = request.deadline - loop.time()
         if left <= 0:
             return Outcome(request.frame, error="deadline")

@@ -50,8 +50,8 @@ class AmrLinkLine(models.Model):
     stop_bits = fields.Selection([("1", "1"), ("2", "2")], default="1", required=True)
     pace_ms = fields.Integer(
         "Gap between frames (ms)",
-        help="Pause between an answer and the next request. 0: 20 ms, and at least the "
-        "time of 3.5 characters.",
+        help="Pause between an answer and the next request. 0: 10 ms, on a local line "
+        "at least the time of 3.5 characters.",
     )
     headend = fields.Char(
         "Head-end",

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 
 from ..tools import seconds
 
@@ -70,18 +69,6 @@ class AmrLinkPanel(models.Model):
         ]
         action["context"] = {}
         return action
-
-    def _get_clock_meters(self):
-        """Return the installed meters whose protocol sets a clock.
-
-        :raises UserError: there are none
-        """
-        meters = self.meter_ids.filtered(
-            lambda meter: meter.point_id and meter.is_remote
-        )
-        if not meters:
-            raise UserError(self.env._("There is no installed meter on this link."))
-        return meters
 
     # === Rounds === #
 

@@ -13,6 +13,8 @@ from .results import MeterResult
 
 _logger = logging.getLogger(__name__)
 
+AHEAD = 2  # requests that one link is given: the one on the line, and the next
+
 
 @dataclass(frozen=True)
 class MeterRequest:
@@ -84,7 +86,14 @@ class SliceReader:
         return batch
 
     async def _read_link(self, requests):
-        """Read the meters of one link until the budget is used up."""
+        """Read the meters of one link until the budget is used up.
+
+        The head-end has the next request before the line is free again.
+        """
+        waiting = iter(requests)
+        await asyncio.gather(*(self._read_some(waiting) for _n in range(AHEAD)))
+
+    async def _read_some(self, requests):
         loop = asyncio.get_running_loop()
         for request in requests:
             if loop.time() >= self._until:

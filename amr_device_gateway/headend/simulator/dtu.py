@@ -125,6 +125,7 @@ class Dtu:
         """Answer the requests from ``reader`` until it ends."""
         framers = self._framers()
         while data := await reader.read(4096):
+            self.line.put(len(data))
             for framer in framers:
                 for frame in framer.feed(data) + framer.flush():
                     self._serve(frame, writer)
@@ -154,7 +155,7 @@ class Dtu:
             self._answer(frame, writer)
 
     async def _carry(self, frame, writer):
-        await self.line.carry(len(frame))
+        await self.line.carried()
         self._answer(frame, writer)
 
     def _answer(self, frame, writer):
@@ -186,9 +187,11 @@ class Dtu:
             self._send(writer, replies, chance)
 
     async def _later(self, late, writer, replies, chance):
-        await asyncio.sleep(late)
+        if late:
+            await asyncio.sleep(late)
         for reply in replies:
-            await self.line.carry(len(reply))
+            self.line.put(len(reply), follows=not late)
+            await self.line.carried()
             self._send(writer, [reply], chance)
 
     def _send(self, writer, replies, chance):

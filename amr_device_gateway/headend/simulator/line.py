@@ -16,10 +16,18 @@ class LineSpeed:
         self.seconds = BITS / baud if baud else 0.0
         self._free_at = 0.0
 
-    async def carry(self, count):
-        """Wait until ``count`` more bytes have gone over the line."""
-        if not self.seconds:
-            return
-        loop = asyncio.get_running_loop()
-        self._free_at = max(loop.time(), self._free_at) + count * self.seconds
-        await asyncio.sleep(self._free_at - loop.time())
+    def put(self, count, follows=False):
+        """Give the line ``count`` more bytes to carry.
+
+        :param bool follows: they follow the bytes before at once, however late this
+            process has woken up
+        """
+        now = asyncio.get_running_loop().time()
+        begin = self._free_at if follows else max(now, self._free_at)
+        self._free_at = begin + count * self.seconds
+
+    async def carried(self):
+        """Wait until all bytes have gone over the line."""
+        left = self._free_at - asyncio.get_running_loop().time()
+        if self.seconds and left > 0:
+            await asyncio.sleep(left)

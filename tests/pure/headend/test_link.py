@@ -74,6 +74,41 @@ def test_a_relay_command_overtakes_reads_that_wait(world):
     world(body)
 
 
+def test_a_relay_command_overtakes_a_read_task_on_a_slow_line(world):
+    """Ten meters are being read at 2,400 baud; the relay switches after the one that
+    is on the line, and the reading goes on behind it."""
+
+    async def body(place):
+        place.odoo.allow(DTU)
+        gateway = await place.gateway(pace=0.02)
+        meters = [{"address": str(n), "index": "1"} for n in range(1, 11)]
+        simulator = await place.simulator(
+            gateway, {"terminal": DTU, "baud": 2400, "heartbeat": 0, "meters": meters}
+        )
+        await place.odoo.event("link_up", link=LINK)
+        client = await place.client(gateway)
+        frames = [read(str(number)) for number in range(1, 11)]
+        reads = start(client, *frames, deadline=60, timeout=5)
+        while not gateway.links[LINK]._exchange:
+            await client.links()
+        now = simulator.meters["9"].local_now()
+        frame = DLT.relay("9", False, now=now, password="02000000", operator="0")
+        [switched] = await client.exchange(
+            LINK, DLT.name, [frame], priority=1, timeout=5
+        )
+        assert switched.error is None
+        assert simulator.meters["9"].state.relay == "open"
+        assert not reads.done()
+        left = len(gateway.links[LINK]._heap)
+        assert left >= 7, f"{left} reads wait behind it"
+        assert [one.error for one in await reads] == [None] * 10
+        bits = 11 * sum(len(one.request) + len(one.reply) for one in reads.result())
+        line = sum(one.ms for one in reads.result()) / 1000
+        assert line >= bits / 2400  # the line was as slow as it is
+
+    world(body)
+
+
 def test_noise_strangers_and_late_replies_do_not_disturb(world):
     async def body(place):
         _gateway, line, client = await line_up(place)
