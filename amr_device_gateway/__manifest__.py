@@ -29,6 +29,7 @@
         "wizards/amr_meter_attach_views.xml",
         "views/amr_link_views.xml",
         "views/res_config_settings_views.xml",
+        "views/amr_box_views.xml",
         "views/amr_command_views.xml",
         "views/amr_headend_event_views.xml",
         "views/amr_meter_model_views.xml",

@@ -1,3 +1,4 @@
+from . import amr_box
 from . import amr_community
 from . import amr_dashboard
 from . import amr_link
@@ -10,6 +11,7 @@ from . import amr_meter_clock
 from . import amr_link_clock
 from . import amr_command
 from . import amr_command_relay
+from . import amr_command_identify
 from . import amr_command_clock
 from . import amr_command_frame
 from . import amr_card_reader

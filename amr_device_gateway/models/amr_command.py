@@ -544,13 +544,15 @@ class AmrCommand(models.Model):
         :param list entries: (direction, bytes or None, ms, transport error or None)
         """
         protocol = self._protocol()
-        self.env["amr.command.frame"].create(
+        frames = self.env["amr.command.frame"]
+        frames.create(
             [
                 {
                     "command_id": self.id,
                     "direction": direction,
                     "data": self._readable(protocol.redact(frame)) if frame else False,
                     "explanation": error or self._explain(protocol, frame),
+                    "pieces": frames._get_pieces(protocol, frame) if frame else False,
                     "ms": ms,
                 }
                 for direction, frame, ms, error in entries

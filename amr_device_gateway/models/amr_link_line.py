@@ -148,6 +148,9 @@ class AmrLinkLine(models.Model):
                     )
                 )
 
+    def _get_label(self, name):
+        return dict(self._fields[name]._description_selection(self.env))[self[name]]
+
     def _get_line(self):
         """Return the line settings as the head-end reads them: ``2400 8E1``."""
         return f"{self.baud} {self.data_bits}{self.parity}{self.stop_bits}"

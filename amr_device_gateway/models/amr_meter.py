@@ -75,6 +75,31 @@ class AmrMeter(models.Model):
                     )
                 ) from error
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """A meter of a box is reached through the box's link."""
+        boxes = self.env["amr.box"].browse(
+            vals["box_id"] for vals in vals_list if vals.get("box_id")
+        )
+        links = {box.id: box.link_id.id for box in boxes}
+        return super().create(
+            [
+                {**vals, "link_id": vals.get("link_id") or links.get(vals["box_id"])}
+                if vals.get("box_id")
+                else vals
+                for vals in vals_list
+            ]
+        )
+
+    def write(self, vals):
+        """A meter without a link that is put into a box is reached through the box."""
+        result = super().write(vals)
+        if vals.get("box_id") and "link_id" not in vals:
+            for meter in self.filtered(lambda meter: not meter.link_id):
+                if meter.box_id.link_id:
+                    meter.link_id = meter.box_id.link_id
+        return result
+
     def _get_remote_address(self):
         """Return the address that frames carry."""
         local = self.bus_address if self.has_local_address else False
@@ -89,6 +114,35 @@ class AmrMeter(models.Model):
     def action_close_relay(self):
         """Restore the supply of these meters."""
         return self._request_relay("relay_close")
+
+    def action_identify(self):
+        """Ask these meters who they are and how they are set, before money is taken.
+
+        :raises UserError: a meter that cannot be asked from here
+        """
+        self.check_access("read")
+        for meter in self.filtered(lambda meter: not meter.is_remote):
+            raise UserError(
+                self.env._(
+                    "Meter %s has no device link or no remote protocol.", meter.number
+                )
+            )
+        commands = (
+            self.env["amr.command"]
+            .sudo()
+            .create(
+                [
+                    {
+                        "kind": "identify",
+                        "meter_id": meter.id,
+                        "requested_by": self.env.uid,
+                    }
+                    for meter in self
+                ]
+            )
+        )
+        commands._enqueue()
+        return commands.sudo(False)._get_action()
 
     def action_relay_state(self):
         """Ask these meters for the state of their relay."""

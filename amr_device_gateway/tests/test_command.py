@@ -84,6 +84,16 @@ class TestCommand(GatewayCommon):
         self.assertNotIn("**", asked.data)
         self.assertIn("990000000001", answer.explanation)
         self.assertIn("relay", told.explanation)
+        self.assertEqual(
+            [name for _hex, name, _says in out.pieces],
+            ["wake_up", "start", "address", "start", "control", "length", "data"]
+            + ["checksum", "end"],
+        )
+        self.assertIn("<td", out.anatomy)
+        self.assertIn("control code", out.anatomy)
+        self.assertIn("relay_command = open", out.anatomy)
+        whole = "".join(text for text, _name, _says in out.pieces)
+        self.assertEqual(whole, out.data.replace(" ", ""))
         self.assertGreater(answer.ms, 0)
 
     # === Answers that get lost === #

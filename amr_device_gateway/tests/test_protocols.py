@@ -186,6 +186,26 @@ class TestProtocolsRead(ProtocolCommon):
         )
         self._check_a_wrong_unit()
 
+    def test_meters_tell_who_they_are_before_money_is_taken(self):
+        meters = self.old | self.modbus | self.mbus
+        meters.action_identify()
+        self.run_jobs()
+        commands = self.env["amr.command"].search([("meter_id", "in", meters.ids)])
+        self.assertEqual(set(commands.mapped("state")), {"done"})
+        self.assertIn("meter_number = 990000001997", self.old.command_ids.result)
+        self.assertIn("total = 11.25 kWh", self.modbus.command_ids.result)
+        self.assertIn("identification = 99000044", self.mbus.command_ids.result)
+
+    def test_a_gas_valve_is_shut_and_opened_and_read_back(self):
+        self.gas_meter.model_id.has_relay = True
+        device = self.head_end.simulator.meters["99000000000030"]
+        for action, state in (("open", "open"), ("close", "closed")):
+            getattr(self.gas_meter, f"action_{action}_relay")()
+            self.run_jobs()
+            self.assertEqual(device.state.relay, state)
+            self.assertEqual(self.gas_meter.relay_state, state)
+        self.assertEqual(self.gas_meter.command_ids.mapped("state"), ["done", "done"])
+
     def _check_a_wrong_unit(self):
         """A heat meter that counts kWh gives no index where GJ are billed."""
         self.heat.write({"uom_name": "GJ", "uom_id": self._gigajoule().id})

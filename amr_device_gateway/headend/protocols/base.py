@@ -323,6 +323,10 @@ class Protocol:
         """Whether a device may send ``frame`` without being asked."""
         return True
 
+    def layout(self, frame):
+        """Pieces of ``frame`` in order: (size, name, what it says); never raises."""
+        return [(len(frame), "frame", str(self.decode(frame).error or ""))]
+
     def redact(self, frame):
         """Hex of ``frame`` with passwords and authentication codes starred out."""
         return frame.hex()
@@ -338,6 +342,10 @@ class Protocol:
     def index_from(self, decoded):
         """``{register: Decimal}`` of a decoded reply, empty when it has none."""
         return {}
+
+    def identify(self, address):
+        """Requests for the meter's own number and how it is set."""
+        return self.read_index(address)
 
     def read_daily(self, address, days_back):
         """Requests for the daily freeze ``days_back`` midnights ago (1 = the last)."""

@@ -28,6 +28,7 @@ from .cjt188_items import (
     METER_DATA,
     VALVE,
 )
+from .layout import direction, said
 
 WAKE_UP = b"\xfe" * 3
 WILDCARD = "A" * 14
@@ -287,12 +288,35 @@ class Cjt188(Protocol):
     def is_frozen(self, decoded):
         return any(item.name.startswith("history.") for item in decoded.values)
 
+    def layout(self, frame):
+        parsed = parse(frame)
+        if isinstance(parsed, Fault):
+            return [(len(frame), "frame", str(parsed))]
+        decoded, size = self.decode(frame), len(parsed.data)
+        item = 2 if decoded.data_id else 0
+        return [
+            (frame.find(b"\x68"), "wake_up", ""),
+            (1, "start", ""),
+            (1, "meter_type", _TYPE_NAMES.get(parsed.meter_type, "")),
+            (7, "address", decoded.address),
+            (1, "control", direction(parsed.control)),
+            (1, "length", str(size)),
+            (item, "item", decoded.data_id or ""),
+            (1 if item and size > item else 0, "serial", ""),
+            (size - item - (1 if item and size > item else 0), "data", said(decoded)),
+            (1, "checksum", ""),
+            (1, "end", ""),
+        ]
+
     def relay_from(self, decoded):
         """'open' when the supply is cut (the valve is shut), see the base class."""
         valve = decoded.value("valve")
         if decoded.error or valve not in ("open", "closed"):
             return None
         return "open" if valve == "closed" else "closed"
+
+
+_TYPE_NAMES = {number: name for name, number in METER_TYPES.items()}
 
 
 def _is_energy(unit):

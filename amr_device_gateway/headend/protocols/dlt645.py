@@ -9,6 +9,7 @@ import functools
 from typing import NamedTuple
 
 from .base import EncodeError, Fault, Framer, clean_address
+from .layout import direction, said
 
 WAKE_UP = b"\xfe" * 4
 WILDCARD = "A" * 12
@@ -107,6 +108,30 @@ def _parse(raw):
         )
     address = raw[6:0:-1].hex().upper()
     return Frame(address, raw[8], raw[10:-2].translate(SUBTRACT))
+
+
+def layout(frame, decoded, item_size):
+    """Pieces of a frame, see :mod:`.layout`.
+
+    :param decoded: the same frame, decoded
+    :param int item_size: bytes of a data identification
+    """
+    parsed = parse(frame)
+    if isinstance(parsed, Fault):
+        return [(len(frame), "frame", str(parsed))]
+    item = item_size if decoded.data_id else 0
+    return [
+        (frame.find(b"\x68"), "wake_up", ""),
+        (1, "start", ""),
+        (6, "address", parsed.address),
+        (1, "start", ""),
+        (1, "control", direction(parsed.control)),
+        (1, "length", str(len(parsed.data))),
+        (item, "item", decoded.data_id or ""),
+        (len(parsed.data) - item, "data", said(decoded)),
+        (1, "checksum", ""),
+        (1, "end", ""),
+    ]
 
 
 def redact(frame, secret):

@@ -23,6 +23,7 @@ CLOCK, WRITE_ADDRESS, PASSWORD = 0x08, 0x0A, 0x0F
 
 FORWARD_ACTIVE_TOTAL, FORWARD_ACTIVE = 0x9010, 0x901F
 DATE, TIME = 0xC010, 0xC011
+METER_NUMBER = 0xC032
 MAX_SETTLEMENTS = 2
 
 ERROR_BITS = (
@@ -80,7 +81,7 @@ ITEMS = {
     0xC021: _one("grid_status_word", 1, kind="hex"),
     0xC030: _one("active_constant", 3, 0, "imp/kWh"),
     0xC031: _one("reactive_constant", 3, 0, "imp/kvarh"),
-    0xC032: _one("meter_number", 6, kind="digits"),
+    METER_NUMBER: _one("meter_number", 6, kind="digits"),
     0xC033: _one("customer_number", 6, kind="digits"),
     0xC034: _one("device_number", 6, kind="digits"),
     0xC117: _one("settlement_day", 2, kind="digits"),
@@ -164,6 +165,10 @@ class Dlt645v1997(Protocol):
         """Total and rates in a block; one meter known answers with the total only."""
         return [self.read_item(address, FORWARD_ACTIVE)]
 
+    def identify(self, address):
+        """Meter number and index."""
+        return [self.read_item(address, METER_NUMBER), *self.read_index(address)]
+
     def read_settlement(self, address, number):
         """Index of all rates at the last (1) or last but one (2) settlement."""
         if not 1 <= number <= MAX_SETTLEMENTS:
@@ -234,6 +239,9 @@ class Dlt645v1997(Protocol):
             return datetime.strptime(text, "%y%m%d%H%M%S") if text else None
         except ValueError:
             return None
+
+    def layout(self, frame):
+        return dlt645.layout(frame, self.decode(frame), EDITION.item_size)
 
     def redact(self, frame):
         return dlt645.redact(frame, {WRITE: (2, 6), PASSWORD: (0, 8)})

@@ -20,6 +20,7 @@ WRITE, WRITE_ADDRESS, FREEZE, RELAY = 0x14, 0x15, 0x16, 0x1C
 FORWARD_ACTIVE = 0x0001FF00
 FREEZE_TIME, FREEZE_FORWARD = 0x05060000, 0x05060100
 STATUS_WORD_3 = 0x04000503
+COMM_ADDRESS, METER_NUMBER = 0x04000401, 0x04000402
 DATE, TIME = 0x04000101, 0x04000102
 
 TRIP, ALLOW_CLOSE, CLOSE_NOW = 0x1A, 0x1B, 0x1C
@@ -112,6 +113,12 @@ class Dlt645v2007(Prepaid):
 
     def read_index(self, address):
         return [self.read_item(address, FORWARD_ACTIVE)]
+
+    def identify(self, address):
+        """Communication address, meter number, status words 3 and the index."""
+        items = (COMM_ADDRESS, METER_NUMBER, STATUS_WORD_3)
+        requests = [self.read_item(address, di) for di in items]
+        return requests + self.read_index(address)
 
     def read_daily(self, address, days_back):
         """The freeze's registers, then the time it was taken.
@@ -268,6 +275,9 @@ class Dlt645v2007(Prepaid):
     def relay_from(self, decoded):
         relay = decoded.value("relay")
         return None if decoded.error else relay
+
+    def layout(self, frame):
+        return dlt645.layout(frame, self.decode(frame), EDITION.item_size)
 
     def redact(self, frame):
         secret = {RELAY: (0, 8), WRITE: (4, 12), SECURITY: (4, dlt645.MAX_DATA)}

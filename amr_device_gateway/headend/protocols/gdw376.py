@@ -21,6 +21,7 @@ from .gdw376_request import (
     terminal_and_points,
     units_of,
 )
+from .layout import ANSWER, REQUEST, said
 
 READ, WRITE = frames.PRIMARY | frames.READ_2, frames.PRIMARY | frames.READ_1
 SINGLE = frames.FIRST | frames.LAST
@@ -376,6 +377,25 @@ class Gdw376(Protocol):
         """The meter's own bytes in a forwarded answer, None when there are none."""
         parsed = frames.parse(bytes(frame), self.protocol_id)
         return None if isinstance(parsed, Fault) else forwarded(parsed) or None
+
+    def layout(self, frame):
+        parsed = frames.parse(frame, self.protocol_id)
+        if isinstance(parsed, Fault):
+            return [(len(frame), "frame", str(parsed))]
+        size = len(frame) - 6 - 10
+        return [
+            (1, "start", ""),
+            (2, "length", ""),
+            (2, "length", ""),
+            (1, "start", ""),
+            (1, "control", ANSWER if parsed.is_up else REQUEST),
+            (5, "address", parsed.address),
+            (1, "function", f"AFN {parsed.afn:02X}"),
+            (1, "sequence", ""),
+            (size, "data", said(self.decode(frame))),
+            (1, "checksum", ""),
+            (1, "end", ""),
+        ]
 
     def redact(self, frame):
         """Stars for the authentication code, what is written, and forwarded secrets."""

@@ -14,6 +14,7 @@ from datetime import datetime
 from . import mbus_frames as frames
 from . import mbus_records
 from .base import Decoded, Fault, Protocol, Unsupported, Value
+from .layout import ANSWER, REQUEST, said
 
 #: Medium of the fixed header: name, and what its index is.
 MEDIA = {
@@ -148,6 +149,25 @@ class Mbus(Protocol):
             values,
             parsed.data,
         )
+
+    def layout(self, frame):
+        return [piece for raw in frames.split(frame) for piece in self._layout_of(raw)]
+
+    def _layout_of(self, raw):
+        """Pieces of one of the frames that make a request."""
+        parsed = frames.parse(raw)
+        if isinstance(parsed, Fault):
+            return [(len(raw), "frame", str(parsed))]
+        if parsed.is_ack:
+            return [(1, "acknowledgement", "")]
+        control = ANSWER if parsed.is_answer else REQUEST
+        middle = [(1, "control", control), (1, "address", str(parsed.address))]
+        if raw[0] == frames.LONG:
+            length = (1, "length", str(raw[1]))
+            middle = [length, length, (1, "start", ""), *middle]
+            middle.append((1, "information", ""))
+            middle.append((len(parsed.data), "data", said(self.decode(raw))))
+        return [(1, "start", ""), *middle, (1, "checksum", ""), (1, "end", "")]
 
     def _content(self, frame, raw):
         """(values, fault) of a sound frame."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from . import modbus_frames as frames
 from . import modbus_map
 from .base import AddressError, Decoded, EncodeError, Fault, Protocol, Value
+from .layout import ANSWER, REFUSAL, REQUEST, said
 
 HIGHEST_UNIT = 247
 
@@ -150,6 +151,25 @@ class Modbus(Protocol):
             return answer.body == asked.body[:4]
         span, registers = frames.asked(asked), frames.registers(answer)
         return bool(span and registers) and len(registers) == span[1]
+
+    #: What precedes unit and function, and what follows the body.
+    HEAD, TAIL = (), (2,)
+
+    def layout(self, frame):
+        decoded = self.decode(frame)
+        if decoded.control is None:
+            return [(len(frame), "frame", str(decoded.error))]
+        is_reply = bool(decoded.values) or decoded.error
+        refused = int(decoded.control, 16) & frames.ERROR
+        control = REFUSAL if refused else ANSWER if is_reply else REQUEST
+        body = len(frame) - 2 - sum(size for size, _name in self.HEAD) - sum(self.TAIL)
+        return [
+            *((size, name, "") for size, name in self.HEAD),
+            (1, "address", decoded.address),
+            (1, "control", control),
+            (body, "data", said(decoded) or decoded.data_id or ""),
+            *((size, "checksum", "") for size in self.TAIL),
+        ]
 
     def index_from(self, decoded):
         if decoded.error:

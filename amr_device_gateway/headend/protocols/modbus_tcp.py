@@ -19,6 +19,9 @@ class ModbusTcp(Modbus):
     title = "Modbus TCP"
     framing_rank = 70
 
+    HEAD = ((2, "transaction"), (2, "protocol"), (2, "length"))
+    TAIL = ()
+
     def Framer(self):
         return frames.TcpFramer()
 
