@@ -6,7 +6,7 @@ from ..headend.protocols import layout
 class AmrCommandIdentify(models.Model):
     """Ask a meter for its address and parameters (remote prepaid manual 4.2 to 4.4)."""
 
-    _inherit = "amr.command"
+    _inherit = "amr.command"  # pylint: disable=consider-merging-classes-inherited
 
     kind = fields.Selection(
         selection_add=[("identify", "Read address and parameters")],

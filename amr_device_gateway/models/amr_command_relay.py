@@ -13,7 +13,7 @@ VALVE_SECONDS = 15
 class AmrCommandRelay(models.Model):
     """Relay and valve: open (cut the supply), close (restore it), ask for the state."""
 
-    _inherit = "amr.command"
+    _inherit = "amr.command"  # pylint: disable=consider-merging-classes-inherited
 
     kind = fields.Selection(
         selection_add=[
