@@ -27,7 +27,7 @@ class AmrCommandClock(models.Model):
     written.
     """
 
-    _inherit = "amr.command"
+    _inherit = "amr.command"  # pylint: disable=consider-merging-classes-inherited
 
     kind = fields.Selection(
         selection_add=[("clock_read", "Read clock"), ("clock_set", "Set clock")],
@@ -57,8 +57,8 @@ class AmrCommandClock(models.Model):
         if self._is_planned() and abs(meter.clock_drift) > MAX_ADJUSTMENT:
             raise UserError(
                 self.env._(
-                    "The clock is %s off: more than the plan may set. Find out why, "
-                    "then set it by hand.",
+                    "%s That is more than the plan may set: find out why, then set it "
+                    "by hand.",
                     meter._get_drift_text(),
                 )
             )

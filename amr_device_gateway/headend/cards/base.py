@@ -56,7 +56,7 @@ class CardReader:
         """
         raise NotImplementedError
 
-    def read(self, start, count):
+    def read_bytes(self, start, count):
         """Bytes from place ``start`` on."""
         raise NotImplementedError
 
@@ -68,6 +68,6 @@ class CardReader:
         """Present the secret; whether the card took it. Use :mod:`.session`."""
         raise NotImplementedError
 
-    def write(self, start, data):
+    def write_bytes(self, start, data):
         """Write bytes; the card has to be open by its secret."""
         raise NotImplementedError

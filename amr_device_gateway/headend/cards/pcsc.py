@@ -80,7 +80,7 @@ class PcscReader(CardReader):
             )
         return "sle4442"
 
-    def read(self, start, count):
+    def read_bytes(self, start, count):
         data = b""
         while count > len(data):
             size = min(PIECE, count - len(data))
@@ -100,7 +100,7 @@ class PcscReader(CardReader):
         _data, status = self._send([0xFF, 0x20, 0x00, 0x00, len(secret), *secret])
         return status == (0x90, COUNTER_BITS)
 
-    def write(self, start, data):
+    def write_bytes(self, start, data):
         for place in range(0, len(data), PIECE):
             part = data[place : place + PIECE]
             _data, status = self._send(

@@ -145,7 +145,7 @@ class SerialReader(CardReader):
             raise CardError("card_type", TEXTS["card_type"])
         return kind
 
-    def read(self, start, count):
+    def read_bytes(self, start, count):
         data = b""
         while len(data) < count:
             size = min(PIECE, count - len(data))
@@ -167,7 +167,7 @@ class SerialReader(CardReader):
             raise CardError("no_answer", "The reader could not present the secret.")
         return status == "ok"
 
-    def write(self, start, data):
+    def write_bytes(self, start, data):
         for place in range(0, len(data), PIECE):
             part = data[place : place + PIECE]
             self._ask("write", bytes([start + place]) + part)

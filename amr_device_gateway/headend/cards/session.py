@@ -62,7 +62,7 @@ def _write_and_look(reader, before, start, data):
     """
     failure = None
     try:
-        reader.write(start, data)
+        reader.write_bytes(start, data)
     except CardError as error:
         failure = error
     try:
@@ -111,7 +111,7 @@ def verify(reader, kind, secret):
 
 
 def _read(reader, start, count):
-    data = reader.read(start, count)
+    data = reader.read_bytes(start, count)
     if len(data) != count:
         raise CardError("no_answer", "The reader told too few bytes of the card.")
     return bytes(data)

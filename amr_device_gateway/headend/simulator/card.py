@@ -41,7 +41,7 @@ class Sle4442:
         self.tries = FULL if self.open else max(self.tries - 1, 0)
         return self.open
 
-    def write(self, start, data):
+    def store(self, start, data):
         """False when the card is closed or a byte is permanent."""
         places = range(start, start + len(data))
         fixed = any(
@@ -153,7 +153,7 @@ class CardReaderSlot:
         if self.weak:
             self.weak -= 1
             return OK, b""
-        done = self.card.write(data[0], data[1:])
+        done = self.card.store(data[0], data[1:])
         if self.pull:
             self.card, self.pull = None, False
         return (OK if done else PROTECTED_BYTE), b""

@@ -294,7 +294,7 @@ def test_noise_on_the_line_is_an_error_and_never_bytes_of_a_card(noise):
     reader = serial_reader.SerialReader(profile, "x")
     reader._line = Line()
     try:
-        reader.read(0, 4)
+        reader.read_bytes(0, 4)
     except CardError:
         return
     assert noise.startswith(profile.frame(0, noise[4:8]))
@@ -330,7 +330,7 @@ class FakeConnection:
             card.verify(bytes(rest[3:]))
             return [], 0x90, (1 << card.tries) - 1
         if head == (0xFF, 0xD0):
-            done = card.write(rest[1], bytes(rest[3:]))
+            done = card.store(rest[1], bytes(rest[3:]))
             return [], 0x90 if done else 0x63, 0x00
         return [], 0x6D, 0x00
 
