@@ -1,6 +1,7 @@
 """Odoo's side against the real head-end and the real simulator, over real sockets."""
 
 import tempfile
+from datetime import timedelta
 from unittest.mock import patch
 
 from odoo.tests import tagged
@@ -99,6 +100,29 @@ class TestHeadEnd(GatewayCommon):
         self.meter.action_open_relay()
         self.run_jobs()
         self.assertRecordValues(self.meter.command_ids, [{"state": "done", "tries": 1}])
+
+    def test_clocks_are_read_and_set(self):
+        no_midnight = patch(
+            "odoo.addons.amr_device_gateway.models.amr_command_clock.AROUND_MIDNIGHT",
+            timedelta(0),
+        )
+        for meter, offset in (
+            (self.meter, 120),
+            (self.meter, 7200),
+            (self.water, -600),
+        ):
+            device = self._device(meter)
+            device.adjust({"clock_offset": offset})
+            meter.action_read_clock()
+            self.run_jobs()
+            self.assertAlmostEqual(meter.clock_drift, offset, delta=3)
+            self.assertTrue(meter.clock_off)
+            with no_midnight:
+                meter.action_set_clock()
+                self.run_jobs()
+            self.assertAlmostEqual(device.clock_error(), 0, delta=3)
+            self.assertFalse(meter.clock_off)
+            self.assertEqual(meter.command_ids[0].state, "done")
 
     def test_presence_is_what_the_head_end_lists(self):
         self.env["amr.link"]._cron_sync_presence()
