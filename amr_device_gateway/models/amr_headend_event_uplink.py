@@ -1,4 +1,5 @@
 from odoo import api, models
+from odoo.exceptions import UserError
 
 from ..headend.protocols import registry
 from .amr_headend_event import DEVICE_SAYS, EventError
@@ -10,6 +11,31 @@ class AmrHeadendEventUplink(models.Model):
     """Uplinks that come by way of a platform: no link, the device's number decides."""
 
     _inherit = "amr.headend.event"
+
+    def action_retry(self):
+        """Take uplinks in again that were not usable: the archive is right now."""
+        self.check_access("read")
+        refused = self.sudo().filtered(
+            lambda event: (
+                event.state == "rejected" and (event.body or {}).get("type") == "uplink"
+            )
+        )
+        if not refused:
+            raise UserError(
+                self.env._("Choose uplinks that were not usable; the others are in.")
+            )
+        for event in refused.sorted("id"):
+            event._retry()
+
+    def _retry(self):
+        """Take one uplink in again; ensure_one from the caller."""
+        try:
+            with self.env.cr.savepoint():
+                self.write({"state": "done", "error": False})
+                self._parse(self.body)
+                self._process()
+        except (EventError, UserError) as error:
+            self._reject(error)
 
     def _process_uplink(self):
         kind, _colon, device = self.link.partition(":")

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from psycopg2.errors import UniqueViolation
 
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
@@ -160,6 +160,18 @@ class TestUplink(UplinkMixin, GatewayCommon):
             [("meter_id", "=", self.meter.id), ("kind", "=", "device")]
         )
         self.assertIn(IMEI, exception.reason)
+
+    def test_what_was_refused_is_taken_in_again_once_the_device_is_entered(self):
+        event = self._receive(self._push(self._frame(self.meter, 9)))
+        with mute_logger("odoo.addons.amr_device_gateway.models.amr_headend_event"):
+            event.action_retry()
+        self.assertEqual(event.state, "rejected")
+        self.meter.radio_id = IMEI
+        event.action_retry()
+        self.assertRecordValues(event, [{"state": "done", "error": False}])
+        self.assertRecordValues(self._totals(self.meter), [{"index": 9, "read_at": AT}])
+        with self.assertRaisesRegex(UserError, "that were not usable|未能使用"):
+            event.action_retry()
 
     def test_a_model_of_another_protocol_gives_no_number(self):
         self.meter.radio_id = IMEI
