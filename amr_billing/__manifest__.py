@@ -23,6 +23,7 @@
         "views/amr_account_views.xml",
         "views/amr_agreement_views.xml",
         "views/amr_community_views.xml",
+        "views/amr_building_views.xml",
         "views/amr_utility_views.xml",
         "views/res_config_settings_views.xml",
         "views/amr_billing_menus.xml",

@@ -10,6 +10,8 @@
     "data": [
         "security/ir.model.access.csv",
         "security/amr_portal_security.xml",
+        "report/amr_login_slip.xml",
+        "wizards/amr_portal_login_views.xml",
         "views/amr_account_views.xml",
         "views/chart_templates.xml",
         "views/portal_templates.xml",

@@ -7,6 +7,7 @@ from . import amr_billing_run
 from . import amr_billing_run_line
 from . import amr_billing_run_line_bill
 from . import amr_billing_run_line_reason
+from . import amr_building
 from . import amr_charge
 from . import amr_community
 from . import amr_meter

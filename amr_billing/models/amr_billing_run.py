@@ -220,6 +220,20 @@ class AmrBillingRun(models.Model):
         """Enqueue the next slice of a run whose job was lost."""
         self._enqueue()
 
+    def _get_draft(self):
+        """Return the draft that prepares the same as this new run, if any."""
+        return self.search(
+            [
+                ("community_id", "=", self.community_id.id),
+                ("date_from", "=", self.date_from.replace(day=1)),
+                ("date_to", "=", self.date_to),
+                ("building_id", "=", False),
+                ("account_id", "=", False),
+                ("state", "=", "draft"),
+            ],
+            limit=1,
+        )
+
     @api.model
     def _get_new_action(self, community, account=None):
         """Return the action that opens the form of a new run."""

@@ -6,6 +6,7 @@ from odoo.http import request
 
 from odoo.addons.amr_base.tools import dec
 from odoo.addons.payment.controllers.portal import PaymentPortal
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
 from ..tools import AmountError, parse_amount, plain_number
 from .portal import EnergyPortal
@@ -221,10 +222,30 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
                 "reference_prefix": vend_sudo.name,
             }
         )
+        tx_sudo = self._begin_transaction(vend_sudo, **kwargs)
+        # from here on the provider may be asked: nothing is locked any more, and what
+        # he is told of exists
+        request.env.cr.commit()  # pylint: disable=invalid-commit
+        return tx_sudo._get_processing_values()
+
+    def _begin_transaction(self, vend_sudo, **kwargs):
+        """Return the payment of a recharge that the caller has claimed."""
+        tx_sudo = vend_sudo._get_open_transaction(
+            kwargs["provider_id"],
+            kwargs["payment_method_id"],
+            kwargs["flow"],
+            kwargs["tokenization_requested"],
+        )
+        if tx_sudo:
+            PaymentPostProcessing.monitor_transaction(tx_sudo)
+            return tx_sudo
+        request.update_context(delay_token_charge=True)
         tx_sudo = self._create_transaction(
             custom_create_values={"amr_vend_id": vend_sudo.id}, **kwargs
         )
-        return tx_sudo._get_processing_values()
+        if kwargs["flow"] == "token":
+            tx_sudo._enqueue_amr_charge()
+        return tx_sudo
 
     @http.route(
         "/my/energy/vend/<int:vend_id>/status",

@@ -1,1 +1,1 @@
-from . import amr_account, amr_agreement, amr_charge, amr_vend
+from . import amr_account, amr_account_login, amr_agreement, amr_charge, amr_vend

@@ -11,11 +11,14 @@ from . import amr_alarm
 from . import amr_command
 from . import amr_exception
 from . import amr_meter
+from . import amr_meter_opening
+from . import amr_meter_series
 from . import account_chart_template
 from . import account_move
 from . import account_move_line
 from . import account_payment
 from . import payment_transaction
 from . import payment_transaction_log
+from . import payment_transaction_token
 from . import res_company
 from . import res_config_settings

@@ -125,7 +125,11 @@ class AmrCommand(models.Model):
         return any(commands.filtered(self._has_same_number).mapped("tries"))
 
     def _has_same_number(self, command):
-        return command.payload["purchase_no"] == self.payload["purchase_no"]
+        """Return whether a command carries this one's number of the same series."""
+        mine, its = self.payload, command.payload
+        return its["purchase_no"] == mine["purchase_no"] and its.get(
+            "series", mine.get("series")
+        ) == mine.get("series", its.get("series"))
 
     def _done_text(self):
         if self.kind not in CREDIT_KINDS:

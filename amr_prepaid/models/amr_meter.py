@@ -71,6 +71,27 @@ class AmrMeter(models.Model):
         "A purchase number may not be negative.",
     )
 
+    sold_count = fields.Integer("Purchases", compute="_compute_sold", compute_sudo=True)
+    sold_quantity = fields.Float(
+        "Energy bought",
+        digits="AMR Consumption",
+        compute="_compute_sold",
+        compute_sudo=True,
+        help="All that was credited through this system.",
+    )
+
+    def _compute_sold(self):
+        sold = {
+            meter.id: figures
+            for meter, *figures in self.env["amr.vend"]._read_group(
+                [("meter_id", "in", self.ids), ("state", "=", "credited")],
+                ["meter_id"],
+                ["__count", "quantity:sum"],
+            )
+        }
+        for meter in self:
+            meter.sold_count, meter.sold_quantity = sold.get(meter.id, (0, 0))
+
     def _compute_vend_count(self):
         counts = dict(
             self.env["amr.vend"]._read_group(

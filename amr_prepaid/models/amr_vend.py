@@ -301,9 +301,13 @@ class AmrVend(models.Model):
                 """
                 SELECT v.meter_id, v.series, min(v.purchase_no), max(v.purchase_no),
                        count(*), count(DISTINCT v.purchase_no)
-                  FROM amr_vend v WHERE v.purchase_no > 0
+                  FROM amr_vend v
+                  LEFT JOIN amr_meter_opening o
+                    ON o.meter_id = v.meter_id AND o.series = v.series
+                 WHERE v.purchase_no > 0
                  GROUP BY v.meter_id, v.series
-                HAVING count(*) <> max(v.purchase_no) - min(v.purchase_no) + 1
+                HAVING count(*) <> max(v.purchase_no)
+                                   - COALESCE(min(o.start_no), min(v.purchase_no) - 1)
                     OR count(*) <> count(DISTINCT v.purchase_no)
                  ORDER BY 1, 2
                 """

@@ -79,6 +79,7 @@ class AmrVend(models.Model):
             "vend_id": self.id,
             "meter_id": self.meter_id.id,
             "payload": {
+                "series": self.series,
                 "purchase_no": self.purchase_no,
                 "amount": str(dec(self.meter_quantity, 2)),
                 "customer_no": self.account_id.number,

@@ -60,6 +60,29 @@ class AmrVend(models.Model):
         self.message_post(body=self.env._("Marked as credited: %s", reason))
         self._on_credited()
 
+    def _accept_meter_number(self, reason):
+        """Take the meter's own number for the right one, and send the order after it.
+
+        :param str reason: why the meter is not where we left it
+        """
+        self.ensure_one()
+        if self.state != "exception" or not self.purchase_no:
+            raise UserError(
+                self.env._(
+                    "Order %s does not wait for a decision about its purchase number.",
+                    self.name,
+                )
+            )
+        number = self.meter_id.purchase_no
+        self.meter_id._begin_series(reason)
+        self.message_post(
+            body=self.env._(
+                "Purchase number %(number)s of the meter accepted: %(reason)s",
+                number=number,
+                reason=reason,
+            )
+        )
+
     def _cancel(self, reason):
         """Give up an order; its money stays in the wallet and the number is free.
 
@@ -116,6 +139,18 @@ class AmrVend(models.Model):
         return self.command_ids.filtered(
             lambda command: command.outcome in ("unknown", "pending")
         )
+
+    def _filter_sent(self):
+        """Return those of these orders whose credit a meter may have heard of."""
+        return self.filtered(
+            lambda vend: any(vend._get_doubtful_commands().mapped("tries"))
+        )
+
+    def _take_number_back(self):
+        """Make orders that never reached their meter wait for another number."""
+        for vend in self:
+            vend._settle_doubts()
+            vend.write({"state": "paid", "purchase_no": 0, "reason": False})
 
     def _settle_doubts(self):
         """Write down the proof that the meter did not take the credit.

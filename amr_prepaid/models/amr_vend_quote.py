@@ -10,6 +10,7 @@ from ..vending import (
     TooLittle,
     make_quote,
     meter_credit,
+    smallest_payment,
 )
 from .amr_wallet import RESERVING_STATES
 
@@ -35,6 +36,23 @@ class AmrVend(models.Model):
             [("account_id", "=", agreement.account_id.id)], limit=1
         )
         return self._compute_sale(agreement, amount, dec(wallet.available, 2))
+
+    @api.model
+    def _get_payment_for(self, agreement, units):
+        """Return the smallest payment (Decimal) that buys a quantity now.
+
+        :param int units: whole kWh or m³
+        """
+        wallet = self.env["amr.wallet"].search(
+            [("account_id", "=", agreement.account_id.id)], limit=1
+        )
+        places = agreement.company_id.currency_id.decimal_places
+        return smallest_payment(
+            dec(wallet.available, 2),
+            agreement._get_prepaid_unit_price(),
+            step=dec(units, 0),
+            cent=dec(1, 0).scaleb(-places),
+        )
 
     @api.model
     def _compute_sale(self, agreement, amount, before):

@@ -9,6 +9,7 @@ from .common import PrepaidCommon
 class TestAccessWalk(AccessWalk, PrepaidCommon):
     addon = "amr_prepaid"
     expected = {
+        "amr.meter.opening": "- r r r",
         "amr.vend": "- r r r",
         "amr.vend.resolve": "- rwcd rwcd rwcd",
         "amr.vend.sell": "- rwcd rwcd rwcd",
@@ -27,4 +28,7 @@ class TestAccessWalk(AccessWalk, PrepaidCommon):
 
     def _get_foreign_records(self):
         vend = self._sell(100)
-        return [vend, vend.wallet_id, vend.wallet_id.entry_ids]
+        opening = self.env["amr.meter.opening"].create(
+            {**self.meter._prepare_opening(0, "walk"), "series": 2}
+        )
+        return [vend, vend.wallet_id, vend.wallet_id.entry_ids, opening]

@@ -30,6 +30,34 @@ class TestCounter(PrepaidCommon):
         self._run_until_settled(vend)
         self.assertCredited(vend)
 
+    def test_the_counter_sells_by_quantity(self):
+        """Row 108: the wallet counts, and typing an amount goes back to amounts."""
+        first = self._sell(100)
+        self._run_until_settled(first)  # 0.40 left
+        form = self._form(default_agreement_id=self.agreement.id)
+        form.units = 50
+        self.assertEqual((form.amount, form.quantity), (59.60, 50))
+        self.assertEqual(form.wallet_after, 0)
+        form.amount = 100
+        self.assertEqual((form.units, form.quantity), (0, 83))
+        form.units = 20
+        form.journal = str(self.cash.id)
+        vend = self.Vend.browse(form.save().action_sell()["res_id"])
+        self._run_until_settled(vend)
+        self.assertEqual((vend.amount, vend.quantity), (23.60, 20))
+        self.assertCredited(vend)
+
+    def test_the_meter_tells_what_was_bought(self):
+        """Row 112: purchases and energy; what was not credited does not count."""
+        meter = self.meter.with_user(self.clerk)
+        self.assertEqual((meter.sold_count, meter.sold_quantity), (0, 0))
+        for _number in range(2):
+            self._run_until_settled(self._sell(100))
+        self._sell(100)
+        meter.invalidate_recordset()
+        self.assertEqual((meter.sold_count, meter.sold_quantity), (2, 83 + 83))
+        self.assertEqual(meter.sold_purchase_no, 3)
+
     def test_the_counter_opens_from_meter_and_account(self):
         for record in (self.meter, self.account, self.agreement):
             context = record.with_user(self.clerk).action_sell()["context"]

@@ -18,6 +18,10 @@ class AmrVendResolve(models.TransientModel):
     decision = fields.Selection(
         [
             ("retry", "Ask the meter, and send again if it has not been credited"),
+            (
+                "series",
+                "The meter counted on without us: accept its number and send again",
+            ),
             ("credited", "The meter has the credit: invoice it"),
             ("cancel", "Give up: the money stays in the wallet"),
         ],
@@ -41,7 +45,9 @@ class AmrVendResolve(models.TransientModel):
             )
         self.vend_id.check_access("read")
         vend = self.vend_id.sudo()
-        if self.decision == "credited":
+        if self.decision == "series":
+            vend._accept_meter_number(self.reason)
+        elif self.decision == "credited":
             vend._mark_credited(self.reason or "")
         else:
             vend._cancel(self.reason or "")

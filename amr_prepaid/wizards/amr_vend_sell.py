@@ -34,6 +34,9 @@ class AmrVendSell(models.TransientModel):
     credit_read_at = fields.Datetime(
         related="meter_id.credit_read_at", related_sudo=False
     )
+    units = fields.Integer(
+        "Energy wanted", help="Whole units; fills in what has to be paid for them."
+    )
     amount = fields.Monetary("Payment")
     journal = fields.Selection(
         "_selection_journal",
@@ -101,6 +104,23 @@ class AmrVendSell(models.TransientModel):
             lambda journal: journal.company_id == self.env.company
         )[:1]
         return str(journal.id) if journal else False
+
+    @api.onchange("units", "agreement_id")
+    def _onchange_units(self):
+        """Sell by quantity: the payment that buys it, the wallet counted in."""
+        if self.units > 0 and self.agreement_id:
+            self.amount = float(self._get_payment_for_units())
+
+    @api.onchange("amount")
+    def _onchange_amount(self):
+        """Sell by amount: a quantity typed in before no longer says what is bought."""
+        if self.units and dec(self.amount, 2) != self._get_payment_for_units():
+            self.units = 0
+
+    def _get_payment_for_units(self):
+        self.agreement_id.check_access("read")
+        vends = self.env["amr.vend"].sudo()
+        return vends._get_payment_for(self.agreement_id.sudo(), self.units)
 
     @api.depends("agreement_id", "amount")
     def _compute_quote(self):

@@ -103,6 +103,16 @@ def test_smallest_payment_buys_and_one_cent_less_does_not(before, price, step):
             make_quote(least - CENT, before, price, step=step)
 
 
+@given(before=change, price=prices, units=st.integers(1, 5000))
+def test_paying_for_a_quantity_buys_it(before, price, units):
+    """Manual S2 三: selling by quantity is selling by the amount that it costs."""
+    least = smallest_payment(before, price, step=D(units))
+    quote = make_quote(least, before, price)
+    assert quote.quantity >= units
+    if price >= CENT and least > CENT:
+        assert quote.quantity == units
+
+
 @given(
     first=money,
     second=money,

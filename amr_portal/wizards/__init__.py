@@ -1,0 +1,1 @@
+from . import amr_portal_login
