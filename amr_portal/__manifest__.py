@@ -7,6 +7,7 @@
     "website": "https://github.com/amr-suite/amr",
     "license": "AGPL-3",
     "depends": ["amr_prepaid", "portal", "account_payment"],
+    "external_dependencies": {"python": ["qrcode"]},
     "data": [
         "security/ir.model.access.csv",
         "security/amr_portal_security.xml",

@@ -84,7 +84,7 @@ class TestDoor(BillingCommon, HttpCase):
         second, meter, _agreement = self._new_account("0102")
         self._freeze(self.day, 10, meter)
         self._log_in(self.admin)
-        for scope in ({"building_id": self.building.id}, {"account_id": second.id}):
+        for scope in ({"account_id": second.id}, {"building_id": self.building.id}):
             values = {"community_id": self.community.id, **scope}
             [run_id] = self._call("amr.billing.run", "create", [values])
             run = self.env["amr.billing.run"].browse(run_id)

@@ -5,6 +5,8 @@ from odoo import models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools.image import image_data_uri
 
+from ..tools import qr_code
+
 # What a resident types on a phone: account or phone number, or a short name.
 LOGIN = re.compile(r"[\w.@+-]{4,64}", re.ASCII)
 
@@ -127,13 +129,12 @@ class AmrAccount(models.Model):
         kind = partner.signup_type
         validity = {"signup": ("signup", 144), "reset": ("reset_password", 4)}[kind]
         url = partner._get_signup_url_for_action(url="/my/energy")[partner.id]
-        code = self.env["ir.actions.report"].barcode("QR", url, width=400, height=400)
         return {
             "name": partner.name,
             "number": self.number,
             "login": user.login,
             "url": url,
-            "code": image_data_uri(base64.b64encode(code)),
+            "code": image_data_uri(base64.b64encode(qr_code(url))),
             "hours": self.env["ir.config_parameter"]
             .sudo()
             .get_param(f"auth_signup.{validity[0]}.validity.hours", validity[1]),

@@ -150,8 +150,10 @@ class TestOnePayment(PortalCommon):
 
     @mute_logger("odoo.addons.payment.models.payment_transaction")
     def test_a_refused_charge_can_be_paid_otherwise(self):
+        reason = "Card expired"
+
         def refuse(_tx):
-            raise ValidationError("Card expired")
+            raise ValidationError(reason)
 
         calls, provider = self._answer(refuse)
         with provider:
