@@ -193,7 +193,7 @@ def _frames(message):
         except (TypeError, ValueError):
             raise BadRequest(f"Frame {number} is no hex string.") from None
         fits = len(frame) <= protocol.longest_request
-        error = protocol.decode(frame).error if fits else "too long"
+        error = protocol.fault_of(frame) if fits else "too long"
         if error and getattr(error, "code", "frame") in SEVERE:
             raise BadRequest(f"Frame {number} is no {protocol.name} request: {error}")
         frames.append(frame)

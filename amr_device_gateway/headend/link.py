@@ -189,7 +189,10 @@ class Link:
             self._worker = asyncio.create_task(self._work())
         expiry = loop.call_at(end, self._expire, requests)
         try:
-            return [await request.future for request in requests]
+            # the last one first: to be woken once, not once for each
+            for request in reversed(requests):
+                await request.future
+            return [request.future.result() for request in requests]
         finally:
             expiry.cancel()
             for request in requests:
@@ -266,7 +269,8 @@ class Link:
         self._exchange = Exchange(request.protocol, asked, self.config.byte_gap)
         try:
             self.session.send(step)
-            _logger.debug("%s > %s", self.key, _Hex(request.protocol, step))
+            if _logger.isEnabledFor(logging.DEBUG):
+                _logger.debug("%s > %s", self.key, _Hex(request.protocol, step))
             if self.watch:
                 self.watch.frame(self.key, "out", request.protocol, step)
             reply = await self._exchange.wait(min(request.timeout, left))

@@ -298,6 +298,10 @@ class Protocol:
         """Decoded form of ``frame``; never raises, whatever the bytes are."""
         raise NotImplementedError
 
+    def fault_of(self, frame):
+        """What keeps ``frame`` from being a sound frame, None when nothing does."""
+        return self.decode(frame).error
+
     def matches(self, request, reply):
         """Whether ``reply`` answers ``request``."""
         raise NotImplementedError

@@ -232,6 +232,10 @@ class Dlt645v2007(Prepaid):
             return Decoded(self.name, error=parsed)
         return _Decoder(EDITION, parsed).decoded()
 
+    def fault_of(self, frame):
+        parsed = dlt645.parse(frame)
+        return parsed if isinstance(parsed, Fault) else None
+
     def join(self, decodeds):
         return dlt645_reply.join(EDITION, decodeds)
 

@@ -79,7 +79,7 @@ def test_five_thousand_meters_from_one_short_file(path):
 def test_the_same_seed_makes_the_same_site(path):
     def site(**changes):
         config = {**load(path, environ={}), **changes}
-        config["fleet"][0]["meters"] = 2
+        config["fleet"][0]["meters"] = config["fleet"][1]["meters"] = 2
         simulator = Simulator(config, clock=lambda: NOON)
         return (
             {key: meter.memory() for key, meter in simulator.meters.items()},
