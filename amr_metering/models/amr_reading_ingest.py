@@ -21,6 +21,7 @@ from .reading_sql import (
     AGAIN_SQL,
     CHECK_SQL,
     CLEARED_SQL,
+    HOLD_SQL,
     INSERT_SQL,
     JUDGE_SQL,
     LAST_ID_SQL,
@@ -131,6 +132,7 @@ class AmrReading(models.Model):
         cr.execute(CHECK_SQL)
         checked, cleared = cr.rowcount, []
         cr.execute(JUDGE_SQL)
+        cr.execute(HOLD_SQL)
         cr.execute(LAST_ID_SQL, ("amr_reading_id_seq",))
         [last] = cr.fetchone()
         cr.execute(INSERT_SQL)

@@ -160,6 +160,43 @@ JUDGE_SQL = f"""
        AND m.id = c.meter_id
 """
 
+# Each new row was compared with the one before it; where that one is held back itself,
+# the highest that is used counts. Only where something fell, and no register went
+# through zero.
+HOLD_SQL = """
+    WITH fallen AS (
+        SELECT meter_id, register FROM amr_reading_checked
+         WHERE finding = 'negative' AND severity = 'suspect'
+        EXCEPT
+        SELECT meter_id, register FROM amr_reading_checked
+         WHERE severity IS DISTINCT FROM 'suspect' AND index < before_index
+    ), known AS (
+        SELECT line, read_at, kind, index, meter_id, register, severity,
+               CASE WHEN severity IS DISTINCT FROM 'suspect' AND source <> 'estimate'
+                    THEN index END AS own,
+               CASE WHEN (LAG(severity) OVER w = 'suspect'
+                          AND LAG(index) OVER w = before_index) IS NOT TRUE
+                    THEN before_index END AS base
+          FROM amr_reading_checked JOIN fallen USING (meter_id, register)
+        WINDOW w AS (PARTITION BY meter_id, register ORDER BY read_at, kind, index)
+    ), used AS (
+        SELECT line, severity,
+               GREATEST(max(base) OVER w,
+                        max(own) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING
+                                                  AND 1 PRECEDING)) AS highest
+          FROM known
+        WINDOW w AS (PARTITION BY meter_id, register ORDER BY read_at, kind, index)
+    )
+    UPDATE amr_reading_checked c
+       SET finding = 'negative', severity = e.severity, before_index = u.highest,
+           usage = (c.index - u.highest) * m.factor, limit_value = NULL
+      FROM used u, amr_vee_effective e, amr_meter m
+     WHERE c.line = u.line AND u.severity IS DISTINCT FROM 'suspect'
+       AND c.index < u.highest AND m.id = c.meter_id
+       AND NOT amr_rolled_over(u.highest, c.index, c.digits)
+       AND e.place = c.place AND e.kind = 'negative'
+"""
+
 INSERT_SQL = """
     INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index, quality,
                              company_id, received_at, note)

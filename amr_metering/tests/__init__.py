@@ -12,6 +12,7 @@ from . import (
     test_exceptions,
     test_factor,
     test_ingest,
+    test_ingest_properties,
     test_interval,
     test_meter,
     test_read_entry,
