@@ -25,7 +25,7 @@ from odoo.addons.amr_device_gateway.tools import GatewaySettings
 from .common import GatewayCommon
 
 TOKEN = "soak-token"
-PATIENCE = 60
+PATIENCE = 900 if os.environ.get("AMR_SOAK") else 60
 MINUTES = float(os.environ.get("AMR_SOAK", "0"))
 #: Links, meters behind each, read tasks at least.
 LINKS, METERS = (40, 50) if MINUTES else (4, 6)
