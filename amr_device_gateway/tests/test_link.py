@@ -4,7 +4,7 @@ from unittest.mock import patch
 from psycopg2 import IntegrityError
 
 from odoo.exceptions import UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.amr_device_gateway.tools import GatewaySettings, open_client
@@ -185,6 +185,56 @@ class TestLink(GatewayCommon):
         again = self.env["amr.read.task"].search([("link_id", "=", self.link.id)])
         self.assertEqual((len(tasks), len(again)), (1, 2))
         self.assertEqual(self.link.last_read_at, self.meter.latest_at)
+
+    def test_the_panel_of_a_dtu(self):
+        """Read, refresh, set the clock, state and last reading (KTAMR manual 3.5.3)."""
+        with self.fake_headend() as head_end:
+            head_end.add(
+                self.link.key,
+                {"address": self.meter.number, "index": "42", "clock_offset": 3600},
+            )
+            self.link.action_refresh_presence()
+            self.assertEqual(self.link.presence, "online")
+            self.link.action_read_meters()
+            self.run_jobs()
+            self.link.action_set_clocks()
+            self.assertEqual(self.link.open_command_count, 1)
+        self.assertRecordValues(
+            self.link,
+            [
+                {
+                    "last_read_at": self.meter.latest_at,
+                    "meter_count": 1,
+                    "silent_count": 0,
+                }
+            ],
+        )
+        self.assertEqual(self.meter.latest_index, 42)
+        command = self.env["amr.command"].search(
+            self.link.action_view_commands()["domain"]
+        )
+        self.assertEqual(command.kind, "clock_set")
+
+    def test_the_form_shows_the_fields_of_its_kind(self):
+        with Form(self.env["amr.link"]) as form:
+            form.name = "Server in the cellar"
+            form.community_id = self.community
+            form.kind = "tcp"
+            form.host = "192.168.1.20"
+            form.port = 4005
+        self.assertEqual(form.record.terminal, "192.168.1.20:4005")
+        with Form(self.env["amr.link"]) as form:
+            form.name = "COM2"
+            form.community_id = self.community
+            form.kind = "serial"
+            form.device = "/dev/ttyS1"
+        self.assertEqual(form.record._get_line(), "9600 8N1")
+        with Form(self.env["amr.link"]) as form:
+            form.name = "DTU"
+            form.community_id = self.community
+            form.terminal = "20140925010"
+            form.phone = "18352860118"
+        self.assertEqual(form.record.key, "dtu:20140925010")
 
     def test_an_unknown_terminal_is_adopted_with_a_community(self):
         link = self.env["amr.link"].create(
