@@ -22,6 +22,8 @@ from . import runlog
 from .client import HeadEndError
 
 SECRET = re.compile(r"token|passw|secret|key|credential|pwd", re.IGNORECASE)
+#: What a shell calls the current folder sounds like a password, and is none.
+FOLDERS = ("PWD", "OLDPWD")
 #: A word this short is no secret, and would star out half of the log.
 SHORTEST = 4
 STARS = "***"
@@ -118,7 +120,8 @@ class Hide:
 def secrets(config, config_file, environ=None):
     """Every secret word of the configuration file and of the environment."""
     environ = os.environ if environ is None else environ
-    rows = [("token", config.token), *environ.items()]
+    named = [pair for pair in environ.items() if pair[0] not in FOLDERS]
+    rows = [("token", config.token), *named]
     for section in _sections(config_file).values():
         rows += section.items()
     return {value for key, value in rows if SECRET.search(key) and value}

@@ -88,6 +88,7 @@ def test_without_a_name_there_is_no_log_file():
 def conf(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith("AMR_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("PWD", str(tmp_path))
     path = tmp_path / "odoo.conf"
     path.write_text(INI.format(token=TOKEN, folder=tmp_path))
     return path
@@ -132,6 +133,7 @@ def test_the_bundle_of_a_running_head_end_has_no_secret(world, log, conf, tmp_pa
         assert_no_secret(files)
         about = json.loads(files["about.json"])
         assert about["running"]["online"] == 1
+        assert about["running"]["state_dir"] == str(tmp_path)
         assert about["versions"]["aiohttp"] and about["addon"].startswith("19.0.")
         [link] = json.loads(files["links.json"])["links"]
         assert (link["link"], link["state"]) == (LINK, "online")
