@@ -1,3 +1,5 @@
+from . import base
+from . import res_partner
 from . import amr_estate_mixin
 from . import amr_evidence_mixin
 from . import amr_period_mixin

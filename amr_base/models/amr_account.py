@@ -1,8 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
+from .res_partner import CONTACT
+
 PERSONAL_DATA = "amr_base.group_clerk"
-CONTACT = ("name", "phone", "email", "street", "zip")
 
 
 class AmrAccount(models.Model):
@@ -118,19 +119,11 @@ class AmrAccount(models.Model):
         accounts = super().create(vals_list)
         accounts._check_customers()
         for account, contact in zip(accounts, contacts, strict=True):
-            account._write_contact(contact)
+            account._write_partners(contact)
         return accounts
 
     def _may_keep_contacts(self):
         return self.env.su or self.env["res.partner"].has_access("write")
-
-    def _write_contact(self, values):
-        """Correct the contacts, and log it on the accounts they were changed in."""
-        kept = [self._get_contact(account, values) for account in self]
-        self._write_partners(values)
-        rule = self.env["auditlog.rule"]
-        for account, old in zip(self, kept, strict=True):
-            rule._note_changes(account, old, self._get_contact(account, values))
 
     @staticmethod
     def _get_contact(account, names):
@@ -138,7 +131,7 @@ class AmrAccount(models.Model):
         return {name: partner[name] for name in names}
 
     def _write_partners(self, values):
-        """Correct the contact data of these accounts' customers.
+        """Correct the contact data of these accounts' customers; it is logged.
 
         The front desk keeps the data of its customers, and of nobody else: not of
         people who work here, of the companies, nor of customers it does not see. Who
@@ -226,7 +219,7 @@ class AmrAccount(models.Model):
         result = super().write(vals)
         if "partner_id" in vals:
             self._check_customers()
-        self._write_contact(contact)
+        self._write_partners(contact)
         if "community_id" in vals and not self.env.su:
             self.check_access("write")  # nobody moves accounts out of his scope
         return result

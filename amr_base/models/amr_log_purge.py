@@ -39,9 +39,14 @@ class AmrLogPurge(models.Model):
     )
 
     def _get_domain(self):
-        """Return the entries that are meant, as a domain."""
+        """Return the entries that are meant, as a domain.
+
+        What another company has a part in is not this company's to remove.
+        """
         self.ensure_one()
+        others = [("id", "not in", self.env.companies.ids)]
         domain = fields.Domain("create_date", "<", self.date_before)
+        domain &= ~fields.Domain("amr_company_ids", "any!", others)
         if self.model_id:
             domain &= fields.Domain("model_id", "=", self.model_id.id)
         if self.user_id:

@@ -1,3 +1,5 @@
+from ast import literal_eval
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
@@ -24,6 +26,16 @@ class AuditlogLog(models.Model):
 
     operation = fields.Selection(OPERATIONS, compute="_compute_operation")
     changes = fields.Text(compute="_compute_changes")
+    amr_note = fields.Char("Remark", readonly=True)
+    amr_company_ids = fields.Many2many(
+        "res.company",
+        "amr_auditlog_log_company_rel",
+        "log_id",
+        "company_id",
+        string="Companies",
+        readonly=True,
+        help="Whose records it was done to; empty: what companies share.",
+    )
 
     @api.depends("method")
     def _compute_operation(self):
@@ -31,7 +43,28 @@ class AuditlogLog(models.Model):
         for log in self:
             log.operation = log.method if log.method in known else False
 
-    @api.depends("line_ids")
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if "amr_company_ids" not in vals:
+                self._complete(vals)
+        return super().create(vals_list)
+
+    @api.model
+    def _complete(self, vals):
+        """Add whose records an entry is about, and words to an export's."""
+        model = self.env["ir.model"].sudo().browse(vals.get("model_id"))
+        if model.model not in self.env:
+            return
+        rule = self.env["auditlog.rule"]
+        ids = literal_eval(vals.get("res_ids") or "[]") or [vals.get("res_id")]
+        records = self.env[model.model].sudo().browse(filter(None, ids)).exists()
+        companies = rule._get_companies(records)
+        vals["amr_company_ids"] = [fields.Command.set(companies.ids)]
+        if vals.get("method") == "export_data":
+            vals.update(name=model.name[:64], amr_note=rule._get_row_count(len(ids)))
+
+    @api.depends("line_ids", "amr_note")
     def _compute_changes(self):
         for log in self:
             parts = [
@@ -39,7 +72,8 @@ class AuditlogLog(models.Model):
                 f"{line.new_value_text or '–'}"
                 for line in log.line_ids[:MAX_CHANGES]
             ]
-            log.changes = "; ".join(parts + ["…"] * (len(log.line_ids) > MAX_CHANGES))
+            parts += ["…"] * (len(log.line_ids) > MAX_CHANGES)
+            log.changes = log.amr_note or "; ".join(parts)
 
     def write(self, vals):
         self._refuse_by_hand()

@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 OPERATOR_FIELDS = {
@@ -110,12 +110,32 @@ class AuditlogRule(models.Model):
 
     @api.model
     def _note_export(self, records, name):
-        """Log in one entry, as ``export_data`` does, who took these records along."""
+        """Log in one entry, as ``export_data`` does, who took these records along.
+
+        :param records: also lines of a report, which no table holds
+        """
         rule = self.sudo()
         log = rule._prepare_note(records, "export_data")
-        rule.env["auditlog.log"].create(
-            {**log, "name": name[:64], "res_ids": str(records.ids)}
+        log.update(
+            name=name[:64],
+            res_ids=str(records.ids),
+            amr_note=self._get_row_count(len(records)),
+            amr_company_ids=[fields.Command.set(self._get_companies(records).ids)],
         )
+        rule.env["auditlog.log"].create(log)
+
+    @api.model
+    def _get_row_count(self, count):
+        return self.env._("%s rows", count)
+
+    @api.model
+    def _get_companies(self, records):
+        """Return the companies whose records these are; none: everybody's."""
+        records = records.sudo()
+        for name in ("company_ids", "company_id"):
+            if name in records._fields:
+                return records[name] if len(records) == 1 else records.mapped(name)
+        return self.env["res.company"]
 
     @api.model
     def _note_changes(self, record, old, new):
@@ -144,9 +164,15 @@ class AuditlogRule(models.Model):
         note = self._prepare_note(records, "create")
         model = self.env["ir.model"].sudo().browse(note["model_id"])
         note = {key: value or None for key, value in note.items()}
+        companies = [self._get_companies(record).id for record in records]
         self.env.cr.execute(
             SQL(
                 """
+                WITH made AS (
+                SELECT * FROM unnest(
+                    %(ids)s::int[], %(names)s::text[], %(companies)s::int[])
+                    made (id, name, company_id)
+                ), log AS (
                 INSERT INTO auditlog_log (
                     model_id, model_name, model_model, method, user_id, log_type,
                     http_request_id, http_session_id, res_id, name,
@@ -156,12 +182,19 @@ class AuditlogRule(models.Model):
                        %(http_session_id)s, made.id, made.name,
                        %(user_id)s, now() AT TIME ZONE 'UTC',
                        %(user_id)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(ids)s::int[], %(names)s::text[]) made (id, name)
+                  FROM made
+                RETURNING id, res_id
+                )
+                INSERT INTO amr_auditlog_log_company_rel (log_id, company_id)
+                SELECT log.id, made.company_id
+                  FROM log JOIN made ON made.id = log.res_id
+                 WHERE made.company_id IS NOT NULL
                 """,
                 **note,
                 model_name=model.name,
                 model_model=model.model,
                 ids=list(records.ids),
+                companies=[company or None for company in companies],
                 names=[(record.display_name or "")[:64] for record in records.sudo()],
             )
         )

@@ -156,6 +156,26 @@ class ResUsers(models.Model):
                 )
             )
 
+    @api.model
+    def _hash_amr_password(self, password):
+        """Return what is stored of a password, after the rules for passwords."""
+        check = getattr(self, "_check_password_policy", None)
+        if check:  # of an addon that may be there
+            check([password])
+        return self._crypt_context().hash(password)
+
+    def _set_amr_password(self, hashed):
+        """Set a password of which only the hash is known, and tell its owner."""
+        self.ensure_one()
+        self._set_encrypted_password(self.id, hashed)
+        self.env.registry.clear_cache()  # sessions of the old password end
+        self.env["auditlog.rule"]._note_act(self, "password")
+        if self.email:
+            self._notify_security_setting_update(
+                self.env._("Security Update: Password Changed"),
+                self.env._("Your account password has been updated"),
+            )
+
     def _set_password(self):
         # whose password it is and who set it, never the password
         result = super()._set_password()

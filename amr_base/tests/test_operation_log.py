@@ -77,11 +77,67 @@ class TestOperationLog(AmrCommon):
         self.assertEqual(log.line_ids.new_value_text, "139")
         self.assertEqual(log.name, self.account.display_name)
 
+    def test_changes_of_the_contact_itself_are_logged_on_its_accounts(self):
+        self.partner.with_user(self.env.ref("base.user_admin")).phone = "138"
+        log = self._logs(self.account, "write")
+        self.assertEqual(log.user_id, self.env.ref("base.user_admin"))
+        self.assertEqual(log.line_ids.mapped("field_name"), ["phone"])
+        self.assertEqual(log.line_ids.new_value_text, "138")
+        self.partner.phone = "138"
+        self.assertEqual(self._logs(self.account, "write"), log, "nothing changed")
+
     def test_exports_are_logged(self):
         self.account.with_user(self.admin).export_data(["number", "name"])
         log = self.Log.search([("method", "=", "export_data")], limit=1)
         self.assertEqual(log.user_id, self.admin)
         self.assertEqual(log.model_id.model, "amr.account")
+        self.assertEqual(log.name, log.model_id.name)
+        self.assertIn("1", log.changes)
+
+    def test_exports_of_any_list_are_logged_once(self):
+        for records in (self.room, self.electricity, self.manager):
+            records.with_user(self.manager).export_data(["display_name"])
+        self.Log.search([("user_id", "=", self.manager.id)]).export_data(["name"])
+        exports = self.Log.search([("method", "=", "export_data")])
+        self.assertEqual(
+            sorted(exports.mapped("model_id.model")),
+            ["amr.room", "amr.utility", "auditlog.log"],
+        )
+
+    def test_a_company_sees_what_was_done_to_its_own_records(self):
+        """Whoever did it: the record decides, and its company reads of it."""
+        branch = self.env["res.company"].create({"name": "Branch"})
+        district = self.env["amr.district"].create(
+            {"code": "8", "name": "West", "company_id": branch.id}
+        )
+        chief = self._operator("amr_chief", "amr_base.group_manager")
+        chief.company_ids += branch
+        theirs = self._operator("amr_branch", "amr_base.group_manager")
+        theirs.write({"company_id": branch.id, "company_ids": branch.ids})
+        both = chief.company_ids.ids
+        district.with_user(chief).with_context(allowed_company_ids=both).name = "Far"
+        self.room.with_user(chief).area = 7
+        made = self.room.with_user(chief).copy({"name": "0909"})
+        self.room.with_user(chief).export_data(["name"])
+        mine = self.Log.search([("user_id", "=", chief.id)])
+        self.assertEqual(mine.amr_company_ids, self.env.company)
+        self.assertLessEqual({self.room.id, made.id}, set(mine.mapped("res_id")))
+        self.assertNotIn("amr.district", mine.mapped("model_id.model"))
+        theirs_to_see = self.env["auditlog.log"].with_user(theirs).search([])
+        log = theirs_to_see.filtered(lambda one: one.user_id == chief)
+        self.assertEqual(log.model_id.model, "amr.district")
+        self.assertEqual(log.line_ids.new_value_text, "Far")
+        lines = self.env["auditlog.log.line"].with_user(theirs).search([])
+        self.assertIn(log.line_ids, lines)
+        self.assertFalse(lines.log_id - theirs_to_see)
+
+    def test_every_kind_of_record_tells_its_company(self):
+        """Or companies share it: then its log is for whose people did it."""
+        shared = {"amr.utility", "amr.meter.model"}
+        rules = self.env["auditlog.rule"].search([("state", "=", "confirmed")])
+        for name in rules.mapped("model_id.model"):
+            known = {"company_id", "company_ids"} & self.env[name]._fields.keys()
+            self.assertEqual(not known, name in shared, name)
 
     def test_managers_query_and_export_the_log_and_nobody_else(self):
         self.room.with_user(self.admin).area = 12
@@ -130,6 +186,17 @@ class TestOperationLog(AmrCommon):
         self.assertEqual((log.user_id, log.name), (self.manager, "A year is over"))
         with self.assertRaises(UserError):
             purge.action_purge()
+
+    def test_what_concerns_another_company_too_is_not_purged(self):
+        self.admin.company_ids += self.env["res.company"].create({"name": "Other"})
+        log = self._logs(self.admin, "write")
+        self.cr.execute(
+            "UPDATE auditlog_log SET create_date = '2020-01-01' WHERE id = ANY(%s)",
+            [log.ids],
+        )
+        self.env.invalidate_all()
+        self._purge().action_purge()
+        self.assertTrue(log.exists())
 
     def test_nothing_disappears_silently(self):
         self.room.with_user(self.admin).area = 12

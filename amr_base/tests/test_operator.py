@@ -42,6 +42,44 @@ class TestOperator(AmrCommon):
         self.assertEqual(self._login("wang", PASSWORD)["uid"], user.id)
         self.assertFalse(self.env["amr.operator"].search([]), "the password is gone")
 
+    def _kept(self):
+        """Return what the table of the form holds, as the database tells it."""
+        self.env.flush_all()
+        self.cr.execute("SELECT to_jsonb(o)::text FROM amr_operator o")
+        return "".join(row for (row,) in self.cr.fetchall())
+
+    def test_a_password_typed_is_stored_nowhere_even_when_it_is_refused(self):
+        self._operator("wang", "amr_base.group_reader")
+        with self.assertLogs(level="DEBUG") as logged:
+            with Form(self.Operator) as form:
+                form.name, form.login, form.role = "Wang", "wang", "reader"
+                form.password = form.password_again = PASSWORD
+            with self.assertRaisesRegex(UserError, "somebody else's"):
+                form.record.action_save()
+            self.assertNotIn(PASSWORD, self._kept())
+            self.assertFalse(
+                form.record.read(["password", "password_again"])[0]["password"]
+            )
+            form.record.login = "wang2"
+            form.record.action_save()
+        self.assertNotIn(PASSWORD, "".join(logged.output))
+        user = self.env["res.users"].search([("login", "=", "wang2")])
+        self.assertEqual(self._login("wang2", PASSWORD)["uid"], user.id)
+        self.cr.execute(
+            "SELECT count(*) FROM auditlog_log_line l WHERE l::text LIKE %s",
+            [f"%{PASSWORD}%"],
+        )
+        self.assertEqual(self.cr.fetchone(), (0,))
+
+    def test_a_hash_is_for_nobody_to_read(self):
+        with Form(self.Operator) as form:
+            form.name, form.login = "Wang", "wang"
+            form.password = form.password_again = PASSWORD
+        with self.assertRaises(AccessError):
+            form.record.read(["password_hash"])
+        with self.assertRaises(AccessError):
+            form.record.password_hash = "x"
+
     def test_rights_are_ticked_one_by_one(self):
         user = self._create("clerk")
         with self._change(user) as form:

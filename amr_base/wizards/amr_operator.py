@@ -61,8 +61,15 @@ class AmrOperator(models.TransientModel):
         context={"active_test": False},
         help="Leave it empty unless the operator serves single buildings.",
     )
-    password = fields.Char(help="At least 8 characters; empty: as it is.")
-    password_again = fields.Char("Password again")
+    password = fields.Char(
+        compute="_compute_password",
+        inverse="_inverse_password",
+        help="At least 8 characters; empty: as it is.",
+    )
+    password_again = fields.Char(
+        "Password again", compute="_compute_password", inverse="_inverse_password"
+    )
+    password_hash = fields.Char(groups=fields.NO_ACCESS, copy=False)
     active = fields.Boolean(default=True, help="Off: the operator cannot log in.")
 
     @api.model
@@ -93,6 +100,23 @@ class AmrOperator(models.TransientModel):
                 active=user.active,
             )
         return values
+
+    def _compute_password(self):
+        self.password = self.password_again = False
+
+    def _inverse_password(self):
+        """Keep the hash only: what is typed here is never stored, come what may.
+
+        The client saves this form before it presses its button, so the row outlives
+        whatever the button refuses.
+        """
+        for operator in self:
+            operator._check_password()
+            if operator.password:
+                users = self.env["res.users"]
+                operator.sudo().password_hash = users._hash_amr_password(
+                    operator.password
+                )
 
     @api.onchange("role")
     def _onchange_role(self):
@@ -136,7 +160,6 @@ class AmrOperator(models.TransientModel):
         self.ensure_one()
         user = self.user_id
         self._check_may_change(user)
-        self._check_password()
         values = self._prepare_user()
         if not user:
             user = (
@@ -147,6 +170,8 @@ class AmrOperator(models.TransientModel):
             )
         else:
             user.sudo().write(values)
+        if self.sudo().password_hash:
+            user.sudo()._set_amr_password(self.sudo().password_hash)
         self.sudo().unlink()
         return {"type": "ir.actions.act_window_close"}
 
@@ -176,8 +201,6 @@ class AmrOperator(models.TransientModel):
                 self.scope_codes, self.user_id.sudo().company_ids or self.env.company
             ),
         }
-        if self.password:
-            values["password"] = self.password
         if not self.user_id:
             values["company_id"] = self.env.company.id
             values["company_ids"] = [fields.Command.set(self.env.company.ids)]

@@ -9,7 +9,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class AmrReportController(http.Controller):
-    @http.route("/amr_metering/report/<string:model>", auth="user", readonly=True)
+    @http.route("/amr_metering/report/<string:model>", auth="user")
     def report(self, model, domain="[]", context="{}"):
         """Return a report's rows as an Excel workbook; access rules apply."""
         report = request.env.get(model)

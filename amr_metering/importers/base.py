@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from odoo.addons.amr_base.tools import dec
 from ..estate_book import BY_KEY, Row
 
 CHUNK = 500
+TOMORROW = timedelta(days=1)  # how far a clock in the file may be ahead
 
 
 class RowError(Exception):

@@ -4,8 +4,7 @@ from odoo import fields
 
 from odoo.addons.amr_base.tools import dec
 
-from .base import Plan, RowError, SheetImporter, utc
-from .meters import TOMORROW
+from .base import TOMORROW, Plan, RowError, SheetImporter, utc
 
 
 class ReadingImporter(SheetImporter):

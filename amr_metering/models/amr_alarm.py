@@ -101,13 +101,13 @@ class AmrAlarm(models.Model):
         "Last value", digits="AMR Consumption", readonly=True, aggregator=None
     )
     limit_value = fields.Float(
-        "Limit", digits="AMR Consumption", readonly=True, aggregator=None
+        "Limit value", digits="AMR Consumption", readonly=True, aggregator=None
     )
     limit_id = fields.Many2one(
         "amr.alarm.limit", "Set of limits", readonly=True, ondelete="set null"
     )
     began_at = fields.Datetime("Began", required=True, readonly=True)
-    ended_at = fields.Datetime("Ended", readonly=True)
+    ended_at = fields.Datetime("Ended at", readonly=True)
     state = fields.Selection(
         [("open", "Open"), ("acknowledged", "Acknowledged"), ("closed", "Closed")],
         required=True,

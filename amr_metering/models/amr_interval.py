@@ -57,7 +57,7 @@ class AmrInterval(models.Model):
     read_at = fields.Datetime("Read at", readonly=True)
     index = fields.Float(digits="AMR Index", readonly=True, aggregator=None)
     source = fields.Selection(
-        lambda self: self.env["amr.reading"]._fields["source"].selection, readonly=True
+        lambda self: self.env["amr.reading"]._get_labels("source"), readonly=True
     )
     quality = fields.Selection(
         [

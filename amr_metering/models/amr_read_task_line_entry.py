@@ -160,8 +160,14 @@ class AmrReadTaskLine(models.Model):
             "index": str(line.reading_id.index),
             "usage": line.usage,
             "suspect": line.quality == "suspect",
+            "reason": self._get_suspicion(line.reading_id),
             "read_at": fields.Datetime.to_string(line.read_at),
         }
+
+    @staticmethod
+    def _get_suspicion(reading):
+        held = reading.verdict_ids.filtered(lambda one: one.severity == "suspect")
+        return " ".join(filter(None, held.mapped("reason")))
 
     def _check_open(self, index):
         """Refuse an entry for a line that is done with another index, or not begun."""

@@ -123,6 +123,11 @@ class AmrReading(models.Model):
             self.env._("Readings are never deleted; supersede the wrong one.")
         )
 
+    @api.model
+    def _get_labels(self, name):
+        """Return a selection in the user's language, for models that show it too."""
+        return self._fields[name]._description_selection(self.env)
+
     def _usable_at(self, meters, moment, tolerance=None, register="total"):
         """Return, per meter, the usable reading at or nearest to a moment.
 

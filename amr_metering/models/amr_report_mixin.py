@@ -64,14 +64,17 @@ class AmrReportMixin(models.AbstractModel):
 
     @api.model
     def _make_report_xlsx(self, domain):
-        """Return the bytes of the workbook; the reader's access rules apply."""
+        """Return the bytes of the workbook; the reader's access rules apply.
+
+        Whoever takes it along is in the operation log.
+        """
+        title, records = self._get_report_title(), self._get_report_records(domain)
+        self.env["auditlog.rule"]._note_export(records, f"{title}.xlsx")
         columns = [
             (heading, "char" if name.endswith("_id") else self._fields[name].type)
             for name, heading in self._get_report_headings()
         ]
-        return make_workbook(
-            self._get_report_title(), columns, self._get_report_rows(domain)
-        )
+        return make_workbook(title, columns, self._get_report_rows(records))
 
     @api.model
     def _get_report_title(self):
@@ -85,13 +88,15 @@ class AmrReportMixin(models.AbstractModel):
         ]
 
     @api.model
-    def _get_report_rows(self, domain):
-        """Yield pairs (cells, bold): lines, sub-totals and totals in bold.
-
-        :param domain: which records
-        """
+    def _get_report_records(self, domain):
+        """Return the lines of the report in its order, all read at once."""
         order = ", ".join([*self._report_groups, "id"]) if self._report_groups else None
-        records = self.search_fetch(domain, list(self._report_columns), order=order)
+        names = [*self._report_columns, *{"company_id"} & self._fields.keys()]
+        return self.search_fetch(domain, names, order=order)
+
+    @api.model
+    def _get_report_rows(self, records):
+        """Yield pairs (cells, bold): lines, sub-totals and totals in bold."""
         totals = _Totals(self)
         for record in records:
             yield from totals.leave(record)

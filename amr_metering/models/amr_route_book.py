@@ -1,5 +1,3 @@
-import base64
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -43,7 +41,9 @@ class AmrRouteBook(models.Model):
         }
     )
 
-    name = fields.Char("Number", required=True, readonly=True, copy=False, index=True)
+    name = fields.Char(
+        "Book number", required=True, readonly=True, copy=False, index=True
+    )
     task_id = fields.Many2one(
         "amr.read.task",
         "Read task",
@@ -93,7 +93,6 @@ class AmrRouteBook(models.Model):
     total_count = fields.Integer("Meters in it", compute="_compute_counts")
     read_count = fields.Integer("Read", compute="_compute_counts")
     failed_count = fields.Integer("Not taken", compute="_compute_counts")
-    file = fields.Binary("Book file", compute="_compute_file")
     file_name = fields.Char(compute="_compute_file_name")
     active = fields.Boolean(default=True)
 
@@ -192,10 +191,6 @@ class AmrRouteBook(models.Model):
         for book in self:
             book.file_name = f"{book.name}_{book.line_code}.txt"
 
-    def _compute_file(self):
-        for book in self:
-            book.file = base64.b64encode(book._get_file())
-
     def _get_file(self):
         """Return the book as the handheld takes it, bytes."""
         self.ensure_one()
@@ -232,8 +227,7 @@ class AmrRouteBook(models.Model):
         )
         return {
             "type": "ir.actions.act_url",
-            "url": f"/web/content/{self._name}/{self.id}/file/{self.file_name}"
-            "?download=true",
+            "url": f"/amr_metering/route_book/{self.id}",
             "target": "download",
         }
 

@@ -32,12 +32,12 @@ class AmrUnknownReading(models.Model):
     register = fields.Char(required=True, readonly=True)
     read_at = fields.Datetime("Read at", required=True, readonly=True)
     kind = fields.Selection(
-        selection=lambda self: self.env["amr.reading"]._fields["kind"].selection,
+        selection=lambda self: self.env["amr.reading"]._get_labels("kind"),
         required=True,
         readonly=True,
     )
     source = fields.Selection(
-        selection=lambda self: self.env["amr.reading"]._fields["source"].selection,
+        selection=lambda self: self.env["amr.reading"]._get_labels("source"),
         required=True,
         readonly=True,
     )

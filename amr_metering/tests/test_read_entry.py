@@ -4,7 +4,7 @@ from freezegun import freeze_time
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import HttpCase, tagged
 
 from .common import MeteringCommon
 
@@ -166,3 +166,32 @@ class TestReadEntry(MeteringCommon):
             [("meter_id", "in", (self.meter | self.meter2).ids)]
         )
         self.assertEqual(exceptions.mapped("kind"), ["missing", "missing"])
+
+
+@tagged("post_install", "-at_install")
+class TestEntryTour(MeteringCommon, HttpCase):
+    def test_a_building_is_typed_in_without_a_mouse(self):
+        """Indexes with Enter and Tab; a wild one is held back with its reason."""
+        self._ingest(
+            self._row(100, "2026-01-02 00:00:00"), self._row(160, "2026-02-01 00:00:00")
+        )
+        meters = self.meter
+        for number in (2, 3, 4):
+            place = self._room(f"010{number}")
+            meters |= self._install(f"99000000000{number}", place)[1]
+        task = self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.community.id}
+        )
+        task.action_start()
+        reader = self._operator("amr_reader", "amr_base.group_reader")
+        reader.lang = False
+        self.env.flush_all()
+        url = "/odoo/action-amr_metering.amr_reading_round_action"
+        self.start_tour(url, "amr_metering_entry", login=reader.login)
+        self.env.invalidate_all()
+        self.assertEqual(meters.mapped("latest_index"), [160, 12.5, 7, 0])
+        held = task.line_ids.filtered(lambda line: line.quality == "suspect")
+        self.assertEqual((held.meter_id, held.reading_id.index), (self.meter, 90))
+        exception = held.reading_id.verdict_ids.exception_id
+        self.assertEqual((exception.kind, exception.state), ("negative", "open"))
+        self.assertEqual(task.state, "done")

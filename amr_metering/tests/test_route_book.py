@@ -34,7 +34,7 @@ class BookCase(MeteringCommon):
     def _download(self, book):
         """Return the book as the file that was downloaded says."""
         book.action_download()
-        return parse(base64.b64decode(book.with_context(bin_size=False).file)).book
+        return parse(book._get_file()).book
 
     def _walk(self, content, indexes, **vals):
         """Return the file after the reader has walked: an index or a flag per meter."""
@@ -239,6 +239,8 @@ class TestDownloads(BookCase, HttpCase):
         response = self.url_open(url)
         self.assertEqual(response.status_code, 200)
         self.assertEqual(len(parse(response.content).book.meters), 2)
+        log = self.env["auditlog.log"].search([("method", "=", "export_data")], limit=1)
+        self.assertEqual((log.user_id, log.name), (self.reader, book.file_name))
         stranger = self._operator(
             "amr_stranger", "amr_base.group_reader", self.other_community
         )

@@ -496,6 +496,9 @@ class TestReportDownload(MeteringCommon, HttpCase):
         self.assertEqual(lines[2][at["start_index"]], 503.4)
         for line, name in ((3, "building_id"), (4, "community_id"), (5, "utility_id")):
             self.assertTrue(lines[line][at[name]], name)
+        log = self.env["auditlog.log"].search([("method", "=", "export_data")], limit=1)
+        self.assertEqual((log.user_id, log.model_id.model), (reader, "amr.usage.range"))
+        self.assertEqual(log.amr_company_ids, self.env.company)
 
     def test_only_reports_are_downloaded(self):
         self.authenticate("admin", "admin")

@@ -20,7 +20,12 @@ class AmrCommissioning(models.TransientModel):
     _name = "amr.commissioning"
     _description = "Go-live guide"
 
-    community_id = fields.Many2one("amr.community", required=True, ondelete="cascade")
+    community_id = fields.Many2one(
+        "amr.community",
+        required=True,
+        ondelete="cascade",
+        default=lambda self: self._default_community(),
+    )
     allowed_use = fields.Float(
         "Use to expect",
         digits="AMR Consumption",
@@ -39,6 +44,12 @@ class AmrCommissioning(models.TransientModel):
         "CHECK (allowed_use >= 0)", "The use to expect may not be negative."
     )
 
+    @api.model
+    def _default_community(self):
+        """Return the only community in scope, if it is the only one."""
+        found = self.env["amr.community"].search([], limit=2)
+        return found if len(found) == 1 else found.browse()
+
     @api.depends("step_ids.done", "doubt_ids")
     def _compute_counts(self):
         for guide in self:
@@ -48,8 +59,11 @@ class AmrCommissioning(models.TransientModel):
     @api.depends("community_id")
     def _compute_display_name(self):
         for guide in self:
-            guide.display_name = self.env._(
-                "Going live: %s", guide.community_id.display_name
+            community = guide.community_id
+            guide.display_name = (
+                self.env._("Going live: %s", community.display_name)
+                if community
+                else self.env._("Go-live guide")
             )
 
     def action_refresh(self):

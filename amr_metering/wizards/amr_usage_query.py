@@ -19,14 +19,14 @@ class AmrUsageQuery(models.TransientModel):
         "Last day", required=True, default=lambda self: self._default_date_to()
     )
     utility_ids = fields.Many2many(
-        "amr.utility", string="Utilities", help="Empty: all of them."
+        "amr.utility", string="Utility", help="Empty: all of them."
     )
     community_ids = fields.Many2many(
         "amr.community", string="Communities", help="Empty: all of your scope."
     )
     building_ids = fields.Many2many(
         "amr.building",
-        string="Buildings",
+        string="Only these buildings",
         domain="[('community_id', 'in', community_ids)]",
         help="Empty: all of the communities.",
     )
@@ -110,9 +110,10 @@ class AmrUsageQuery(models.TransientModel):
     def _get_printed_rows(self):
         """Return the printed lines: cells by column name, and whether bold."""
         report = self._get_report()
+        records = report._get_report_records(self._get_domain())
         return [
             (dict(zip(report._report_columns, cells, strict=True)), bold)
-            for cells, bold in report._get_report_rows(self._get_domain())
+            for cells, bold in report._get_report_rows(records)
         ]
 
     @api.model

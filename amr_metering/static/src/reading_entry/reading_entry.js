@@ -41,7 +41,7 @@ export class ReadingEntry extends Component {
         this.store = new EntryStore(`${session.db}:${user.userId}`);
         this.display = {controlPanel: {}};
         this.reasons = REASONS();
-        this.state = useState({title: "", lines: [], offline: false, onlyOpen: false});
+        this.state = useState({lines: [], offline: false, onlyOpen: false});
         this.sending = new Set();
         this.resend = () => this.sendWaiting();
         onWillStart(() => this.load());
@@ -64,7 +64,7 @@ export class ReadingEntry extends Component {
             taskId,
         ]);
         const waiting = this.store.all();
-        this.state.title = sheet.title;
+        this.env.config.setDisplayName(sheet.title);
         this.state.lines = sheet.lines.map((line) => ({
             ...line,
             text: (waiting[line.id] && waiting[line.id].text) || "",
@@ -125,13 +125,19 @@ export class ReadingEntry extends Component {
         if (step) {
             ev.preventDefault();
             this.focusLine(this.visibleLines.indexOf(line) + step);
-        } else if (ev.key === "Enter") {
+        } else if (ev.key === "Enter" || this.isTaking(line, ev)) {
             ev.preventDefault();
             this.take(line);
         } else if (ev.key === "Escape") {
             line.text = "";
             line.message = "";
         }
+    }
+
+    /** Tab takes what was typed; without any it goes on to the line's buttons. */
+    isTaking(line, ev) {
+        const tab = ev.key === "Tab" && !ev.shiftKey;
+        return tab && line.status !== "done" && Boolean(line.text.trim());
     }
 
     focusLine(position) {
@@ -166,6 +172,7 @@ export class ReadingEntry extends Component {
             line.confirmed = hint.level === "danger" ? "" : line.text;
             line.message =
                 hint.level === "danger" ? "" : _t("Press Enter again to keep it.");
+            this.focusLine(position);
             return;
         }
         line.message = "";
@@ -195,7 +202,7 @@ export class ReadingEntry extends Component {
             line.status = "done";
             line.suspect = result.suspect;
             line.message = result.suspect
-                ? _t("Kept as suspect: an exception is open.")
+                ? _t("Held back, an exception is open: %s", result.reason)
                 : "";
         } catch (error) {
             this.onRefused(line, error);
