@@ -4,9 +4,9 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
 OPERATIONS = [
-    ("create", "Created"),
-    ("write", "Changed"),
-    ("unlink", "Deleted"),
+    ("create", "Record added"),
+    ("write", "Record changed"),
+    ("unlink", "Record deleted"),
     ("export_data", "Exported"),
     ("password", "Password set"),
     ("read", "Read"),
@@ -24,7 +24,9 @@ class AuditlogLog(models.Model):
 
     _inherit = "auditlog.log"
 
-    operation = fields.Selection(OPERATIONS, compute="_compute_operation")
+    operation = fields.Selection(
+        OPERATIONS, "What was done", compute="_compute_operation"
+    )
     changes = fields.Text(compute="_compute_changes")
     amr_note = fields.Char("Remark", readonly=True)
     amr_company_ids = fields.Many2many(

@@ -91,6 +91,8 @@ class AuditlogRule(models.Model):
         logs = []
         for record, old, new in zip(records.sudo(), kept, values, strict=True):
             log = {**note, "res_id": record.id, "name": record.display_name[:64]}
+            companies = rule._get_companies(record)
+            log["amr_company_ids"] = [fields.Command.set(companies.ids)]
             pair = [{record.id: {name: rule._note_value(each)}} for each in (old, new)]
             log["line_ids"] = rule._create_log_line_on_write(log, [name], *pair, [])
             logs.append(log)

@@ -76,16 +76,18 @@ class AmrReadTaskLine(models.Model):
             tasks of the last 31 days have left
         :return: ``{"title", "lines"}``; numbers are text
         """
-        domain = [("state", "in", ("manual", "missing"))]
+        domain = fields.Domain("state", "in", ("manual", "missing"))
         if task_id:
-            domain.append(("task_id", "=", task_id))
+            domain &= fields.Domain("task_id", "=", task_id)
         else:
             since = fields.Datetime.now() - OLDEST_ENTRY
-            domain.append(("task_id.started_at", ">=", since))
+            # also what other people's tasks have left in his scope
+            recent = fields.Domain("started_at", ">=", since)
+            domain &= fields.Domain("task_id", "any!", recent)
         lines = self.search(domain)  # as the reader: his scope only
         task = self.env["amr.read.task"].browse(task_id or ())
         return {
-            "title": task.name if task else self.env._("My reading round"),
+            "title": task.sudo().name if task else self.env._("My reading round"),
             "lines": self._get_entries(lines),
         }
 

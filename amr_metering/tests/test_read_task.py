@@ -50,6 +50,33 @@ class TestReadTask(MeteringCommon):
         self.assertEqual(again.inserted, 0)
         self.assertEqual((task.line_ids.index, self.meter.reading_count), (7, 1))
 
+    def test_readers_see_their_own_tasks_and_administrators_everybodys(self):
+        """KTAMR manual 3.4.1; what a task has left to people is there for each."""
+        readers = [
+            self._operator(f"amr_reader{n}", "amr_base.group_reader") for n in (1, 2)
+        ]
+        admin = self._operator("amr_admin", "amr_base.group_community_admin")
+        stranger = self._operator(
+            "amr_stranger", "amr_base.group_community_admin", self.other_community
+        )
+        tasks = self.env["amr.read.task"]
+        for user in (*readers, admin):
+            action = self.community.with_user(user).action_read()
+            tasks |= tasks.browse(action["res_id"])
+        known = [("id", "in", tasks.ids)]
+        for user, seen in {
+            readers[0]: tasks[0],
+            readers[1]: tasks[1],
+            admin: tasks,
+            stranger: tasks.browse(),
+        }.items():
+            found = self.env["amr.read.task"].with_user(user).search(known, order="id")
+            self.assertEqual(found, seen, user.login)
+        with self.assertRaises(AccessError):
+            tasks[0].with_user(readers[1]).read(["name"])
+        sheet = self.env["amr.read.task.line"].with_user(readers[1]).get_entry_sheet()
+        self.assertEqual(len(sheet["lines"]), 1)
+
     def test_a_silent_meter_becomes_an_exception_after_three_tries(self):
         """Promise I10."""
         task = self._task()
