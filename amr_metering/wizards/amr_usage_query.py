@@ -18,9 +18,7 @@ class AmrUsageQuery(models.TransientModel):
     date_to = fields.Date(
         "Last day", required=True, default=lambda self: self._default_date_to()
     )
-    utility_ids = fields.Many2many(
-        "amr.utility", string="Utility", help="Empty: all of them."
-    )
+    utility_ids = fields.Many2many("amr.utility", help="Empty: all of them.")
     community_ids = fields.Many2many(
         "amr.community", string="Communities", help="Empty: all of your scope."
     )
