@@ -138,7 +138,7 @@ class PrepaidCommon(MeteringCommon):
         self.device = self.head_end.add_meter(self.meter.address)
         self.startPatcher(patch.dict("os.environ", {"AMR_CREDIT_KEY": KEY}))
         self.startPatcher(
-            patch.object(amr_command, "open_client", lambda: self.head_end)
+            patch.object(amr_command, "open_client", lambda links: self.head_end)
         )
 
     def _sell(self, amount, agreement=None, **kwargs):
