@@ -21,6 +21,7 @@ from .reading_sql import (
     AGAIN_SQL,
     CHECK_SQL,
     CLEARED_SQL,
+    FORGET_SQL,
     HOLD_SQL,
     INSERT_SQL,
     JUDGE_SQL,
@@ -141,6 +142,7 @@ class AmrReading(models.Model):
             cr.execute(AGAIN_SQL, {"last": last})
             cr.execute(CLEARED_SQL)
             cleared = cr.fetchall()
+            cr.execute(FORGET_SQL, {"cleared": [row[0] for row in cleared]})
         cr.execute(SUPERSEDE_SQL)
         cr.execute(LATEST_SQL)
         enabled = [meter_id for (meter_id,) in cr.fetchall() if meter_id]

@@ -223,9 +223,7 @@ AGAIN_SQL = """
         SELECT r.id FROM amr_reading r
          WHERE r.meter_id = c.meter_id AND r.register = c.register
            AND r.kind = c.kind AND r.read_at = c.read_at AND r.index = c.index
-           AND r.id <= %(last)s OFFSET 0) k;
-    DELETE FROM amr_reading_checked
-     WHERE line IN (SELECT line FROM amr_reading_again)
+           AND r.id <= %(last)s OFFSET 0) k
 """
 
 # A reading that the rules held back, that came in again and that nothing speaks against
@@ -240,4 +238,12 @@ CLEARED_SQL = """
      WHERE k.id = a.reading_id AND k.quality = 'suspect'
        AND k.superseded_by_id IS NULL AND a.severity IS DISTINCT FROM 'suspect'
     RETURNING k.id, e.id
+"""
+
+# What came in again moves nothing, but what is used from now on: estimates give way to
+# it as to what is new.
+FORGET_SQL = """
+    DELETE FROM amr_reading_checked
+     WHERE line IN (SELECT line FROM amr_reading_again
+                     WHERE reading_id <> ALL (%(cleared)s::int[]))
 """

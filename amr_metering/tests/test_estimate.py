@@ -177,21 +177,27 @@ class TestEstimate(MeteringCommon):
         self.assertEqual(estimate.read_at, datetime(2026, 2, 2))
         self.assertGreater(estimate.index, 106)
 
-    def test_what_is_held_back_and_comes_again_moves_nothing(self):
+    def test_what_is_held_back_moves_nothing_until_it_fits(self):
         at = "2026-02-11 00:00:00"
         self._ingest(self._row(1000, "2026-02-01 00:00:00"))
         freeze = self._row(900, at, kind="daily")
         self._ingest(freeze)
         misread, held = self._readings()
         self.assertEqual(held.quality, "suspect")
-        misread.action_put_aside()
-        self._ingest(self._row(880, "2026-02-05 00:00:00"))
         self.meter._take_estimates(datetime.fromisoformat(at))
         estimate = self._readings().filtered(lambda r: r.quality == "estimated")
+        self.assertTrue(estimate)
         self._ingest(freeze)
         self.assertEqual(held.quality, "suspect")
         self.assertFalse(estimate.superseded_by_id)
-        self.assertEqual(self.meter.latest_index, 880)
+        self.assertEqual(self.meter.latest_index, 1000)
+        misread.action_put_aside()
+        self._ingest(self._row(880, "2026-02-05 00:00:00"))
+        self.assertFalse(estimate.superseded_by_id)
+        self._ingest(freeze)  # nothing speaks against it any more
+        self.assertEqual(held.quality, "ok")
+        self.assertEqual(estimate.superseded_by_id, held)
+        self.assertEqual(self.meter.latest_index, 900)
 
     def _take_line(self, user=None, **vals):
         env = self.env(user=user) if user else self.env
