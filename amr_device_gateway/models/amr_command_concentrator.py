@@ -4,10 +4,12 @@ from ..headend.protocols import registry
 from ..tools.archive_check import reading_frames, writing_frames
 
 GDW376 = registry.get("gdw376")
-CHANGING = ("archive_download", "collect_start", "collect_again")
+CHANGING = ("archive_download", "collect_start", "collect_again", "terminal_clock")
 LISTS = ("archive_download", "archive_compare")
 COLLECTING = ("collect_start", "collect_again", "collect_state")
-CONCENTRATOR_KINDS = (*LISTS, *COLLECTING, "address_read")
+CLOCKS = ("terminal_clock", "address_read")
+CONCENTRATOR_KINDS = (*LISTS, *COLLECTING, *CLOCKS)
+CLOCK_LIMIT = 60  # seconds that a clock may be off after it was set
 
 
 class AmrCommandConcentrator(models.Model):
@@ -22,6 +24,7 @@ class AmrCommandConcentrator(models.Model):
             ("collect_start", "Start collecting"),
             ("collect_again", "Collect anew"),
             ("collect_state", "Read collecting state"),
+            ("terminal_clock", "Set concentrator's clock"),
             ("address_read", "Read address"),
         ],
         ondelete={kind: "cascade" for kind in CONCENTRATOR_KINDS},
@@ -117,6 +120,8 @@ class AmrCommandConcentrator(models.Model):
         if self.kind == "archive_download":
             rows = [meter._prepare_archive() for meter in one._get_listed_meters()]
             return writing_frames(one.terminal, rows, one._get_extra_numbers())
+        if self.kind == "terminal_clock":
+            return GDW376.set_clock(one.terminal, one._local_now())
         if self.kind in CHANGING:
             again = self.kind == "collect_again"
             return [GDW376.start_reading(one.terminal, one.port, again)]
@@ -130,7 +135,7 @@ class AmrCommandConcentrator(models.Model):
             return reading_frames(one.terminal, one._get_last_number())
         if self.kind in COLLECTING:
             return [GDW376.read_collecting(one.terminal, sequence=1)]
-        return GDW376.read_clock(one.terminal)
+        return GDW376.read_clock(one.terminal, sequence=1)
 
     def _judge_reply(self, replies):
         verdict = super()._judge_reply(replies)
@@ -149,7 +154,18 @@ class AmrCommandConcentrator(models.Model):
         told = [item for item in verification if item.decoded and not item.problem]
         if self.kind in COLLECTING:
             return self._judge_collecting(told)
-        return "done" if told else "unknown"
+        return self._judge_clock([item.decoded for item in told])
+
+    def _judge_clock(self, decodeds):
+        """Take the drift from the clock that was read; to read it was all, or not."""
+        shown = GDW376.clock_from(decodeds)
+        if not shown:
+            return "unknown"
+        drift = round((shown - self.concentrator_id._local_now()).total_seconds())
+        self.payload = {**(self.payload or {}), "drift": drift}
+        if self.kind == "terminal_clock" and abs(drift) > CLOCK_LIMIT:
+            return "not_done"
+        return "done"
 
     def _judge_list(self, verification):
         """Compare the whole list and keep what differs."""
@@ -185,4 +201,8 @@ class AmrCommandConcentrator(models.Model):
             return self.env._("Its list of meters is ours.")
         if self.kind in COLLECTING:
             return one.collecting or self.env._("Accepted.")
-        return self.env._("Concentrator %s answers.", one.terminal)
+        return self.env._(
+            "Concentrator %(terminal)s answers; its clock is %(drift)s s off.",
+            terminal=one.terminal,
+            drift=(self.payload or {}).get("drift"),
+        )

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import timedelta, timezone
+from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -14,6 +15,8 @@ LINK_KINDS = {
     "gprs": ("dtu",),
     "com": ("serial", "tcp"),
 }
+#: Commands that change nothing: whoever sees a concentrator may ask it.
+ASKING = ("archive_compare", "collect_state", "address_read")
 CAPACITY = 500  # meters of one concentrator (system description S4)
 REACHED = timedelta(days=1)  # that a concentrator without log-in counts as there
 
@@ -354,6 +357,10 @@ class AmrConcentrator(models.Model):
         """Ask the concentrators how far they have read their meters."""
         return self._request("collect_state")
 
+    def action_set_clock(self):
+        """Set the concentrators' clocks."""
+        return self._request("terminal_clock")
+
     def action_verify_address(self):
         """Read the concentrators' address: one on a serial line does not log in."""
         return self._request("address_read")
@@ -364,7 +371,7 @@ class AmrConcentrator(models.Model):
         :raises UserError: one that is not spoken to by frames
         """
         self.check_access("read")
-        if kind != "address_read" and kind not in ("archive_compare", "collect_state"):
+        if kind not in ASKING:
             self.check_access("write")
         return self._command(kind)._get_action()
 
@@ -396,6 +403,11 @@ class AmrConcentrator(models.Model):
         )
         commands._enqueue()
         return commands.sudo(False)
+
+    def _local_now(self):
+        """Return what the concentrator's clock should show (naive local time)."""
+        now = fields.Datetime.now().replace(tzinfo=timezone.utc)
+        return now.astimezone(ZoneInfo(self.community_id.tz)).replace(tzinfo=None)
 
     def _note_answer(self):
         """Remember that these concentrators answered just now."""

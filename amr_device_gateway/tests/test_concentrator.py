@@ -136,6 +136,25 @@ class TestConcentrator(ConcentratorCommon):
         with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
             create({**one, "model": "kt310", "address": "27"})
 
+    def test_a_collector_is_there_when_one_of_its_meters_answers(self):
+        collector = self.env["amr.collector"].create(
+            {"concentrator_id": self.concentrator.id, "address": "0A"}
+        )
+        two = self._meters(2, collector_id=collector.id)
+        self.assertEqual(collector.presence, "unknown")
+        now = fields.Datetime.now()
+        two.write({"latest_at": now})
+        two[0].comm_fault_since = now
+        self.assertRecordValues(
+            collector, [{"meter_count": 2, "silent_count": 1, "presence": "offline"}]
+        )
+        self.concentrator.link_id._set_presence(True, now)
+        collector.invalidate_recordset()
+        self.assertEqual(collector.presence, "online")
+        two[1].comm_fault_since = now
+        collector.invalidate_recordset()
+        self.assertEqual(collector.presence, "offline")
+
     def test_an_integrated_collector_has_lines_and_reads_meter_by_meter(self):
         integrated = self.env["amr.concentrator"].create(
             {

@@ -260,6 +260,13 @@ class TestConcentratorReading(ConcentratorCommon):
         )
         self.assertIn("3 of 4 meters read", self.concentrator.collecting)
 
+    def test_its_clock_is_set_and_read_back(self):
+        self._start(clock_offset=7200)
+        self.concentrator.action_set_clock()
+        self.run_jobs()
+        self.assertEqual(self.concentrator.command_ids.state, "done")
+        self.assertLess(abs(self.device.clock_offset), 60)
+
     def test_an_address_is_verified_by_reading_it(self):
         self._start()
         self.concentrator.action_verify_address()

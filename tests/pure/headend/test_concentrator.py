@@ -1,7 +1,7 @@
 """Concentrators of 376.1 against the head-end, over real sockets."""
 
 import asyncio
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -9,6 +9,7 @@ from headend.protocols import gdw376_frame, gdw376_items, registry
 from headend.protocols.gdw376_archive import Archive
 from headend.protocols.gdw376_forward import Forwarded
 from headend.protocols.gdw376_request import units_of
+from headend.simulator.concentrator import Concentrator
 from headend_world import PATIENCE
 
 GDW = registry.get("gdw376")
@@ -381,5 +382,46 @@ def test_an_alarm_is_confirmed_and_handed_on(world):
         decoded = GDW.decode(bytes.fromhex(event["frame"]))
         assert decoded.value("event.1.code") == "ERC31"
         assert decoded.value("event.1.point") == 1
+
+    world(body)
+
+
+def test_one_on_a_serial_server_does_not_log_in_and_is_verified_by_its_address(world):
+    async def body(place):
+        gateway = await place.gateway()
+        row = concentrator(*meters(2), terminal=TERMINAL)
+        simulator = await place.simulator(gateway, clock=lambda: NOON)
+        zone = timezone(timedelta(hours=8))
+        ours = [simulator._meter(one, {}, zone, None) for one in row["meters"]]
+        device = Concentrator(row, ours, "", 0, lambda: None, lambda: NOON, zone, None)
+
+        async def serve(reader, writer):
+            place.closers.append(writer)
+            framer = GDW.Framer()
+            while data := await reader.read(4096):
+                for raw in framer.feed(data):
+                    frame = gdw376_frame.parse(raw)
+                    if frame.address == TERMINAL:
+                        writer.writelines(device.answer(frame, raw))
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        address = "{}:{}".format(*server.sockets[0].getsockname())
+        link = f"tcp:{address}"
+        place.odoo.links = [{"link": link, "kind": "tcp", "terminal": address}]
+        await gateway.odoo.refresh()
+        await place.odoo.event("link_up", link=link)
+        client = await place.client(gateway)
+        answers = await client.exchange(
+            link,
+            "gdw376",
+            [*GDW.read_clock(TERMINAL), *GDW.read_clock("03720066")],
+            timeout=0.3,
+        )
+        assert GDW.decode(answers[0].reply).address == TERMINAL
+        assert answers[1].error == "timeout"  # nobody of that address
+        day = GDW.read_day(TERMINAL, [1, 2], date(2026, 11, 20))
+        (reply,) = await client.exchange(link, "gdw376", [day])
+        assert points_of(reply.reply) == {1: Decimal(89), 2: Decimal(90)}
+        server.close()
 
     world(body)
