@@ -51,6 +51,7 @@ class ConcentratorCommon(GatewayCommon):
                     "meter_id": meter.id,
                     "point_id": point.id,
                     "date_from": "2025-12-31 16:00:00",
+                    "start_index": 0,
                 }
                 for meter, point in zip(meters, points, strict=True)
             ]
