@@ -145,6 +145,7 @@ class TestConcentrator(ConcentratorCommon):
         now = fields.Datetime.now()
         two.write({"latest_at": now})
         two[0].comm_fault_since = now
+        collector.invalidate_recordset()
         self.assertRecordValues(
             collector, [{"meter_count": 2, "silent_count": 1, "presence": "offline"}]
         )
