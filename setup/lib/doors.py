@@ -52,6 +52,10 @@ class Operator:
             raise DoorError(data.get("message") or answer["error"]["message"])
         return answer.get("result")
 
+    def ask(self, path, params):
+        """Return what a page's own route answers to the script of the page."""
+        return self._rpc(path, params)
+
     def call(self, model, method, *args, context=None, **kwargs):
         """Call a method as the web client does."""
         kwargs["context"] = {**self.context, **(context or {})}
