@@ -84,7 +84,7 @@ class AmrHeadendEventConcentrator(models.Model):
                     "Concentrator %(concentrator)s reports %(event)s (%(code)s) at "
                     "%(time)s, its time; measuring point %(point)s.",
                     concentrator=concentrator.display_name,
-                    event=str(ALARMS[code]),
+                    event=ALARMS[code],
                     code=code,
                     time=decoded.value(f"{name}time") or "?",
                     point=point or "-",

@@ -42,11 +42,13 @@ class TestExcelList(ListCommon):
 
     def test_results_of_a_read_task(self):
         __, other = self._install("990000000002", self._room("0102"))
-        task = self.env["amr.read.task"].create(
-            {"scope": "community", "community_id": self.community.id}
+        task = (
+            self.env["amr.read.task"]
+            .with_user(self.reader)
+            .create({"scope": "community", "community_id": self.community.id})
         )
         task.action_start()
-        task._record_readings([self._row(33.5, "2026-05-10 16:53:39")])
+        task.sudo()._record_readings([self._row(33.5, "2026-05-10 16:53:39")])
         head, first, second = self._lines("amr_read_task_excel_action", task)
         self.assertEqual(
             head[:10],
