@@ -62,7 +62,8 @@ class Spool:
 
     def __init__(self, path):
         self._db = _open(path)
-        self._waiting = []
+        self._waiting = {}
+        self._retrying = False
         self._untrimmed = 0
         self._savers = []
         self.changed = asyncio.Event()
@@ -86,28 +87,42 @@ class Spool:
         }
         if not self._waiting:
             asyncio.get_running_loop().call_later(WINDOW, self.commit)
-        self._waiting.append(event)
+        self._waiting[event["id"]] = event
         return event["id"]
 
     def commit(self):
-        """Write what waits in memory to disk."""
-        events, self._waiting = self._waiting, []
+        """Write what waits in memory to disk; return whether all of it is there.
+
+        What cannot be written now is tried again.
+        """
+        events, self._waiting = self._waiting, {}
         if not events:
-            return
+            return True
         try:
-            self._write(events)
+            self._write(list(events.values()))
         except sqlite3.Error as error:
             _logger.error("the spool cannot be written (%s); trying again", error)
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            self._waiting = events + self._waiting
-            asyncio.get_running_loop().call_later(RETRY_PAUSE, self.commit)
-            return
+            self._waiting = events
+            self._retry()
+            return False
         self.changed.set()
         savers, self._savers = self._savers, []
         for future in savers:
             if not future.done():
                 future.set_result(None)
+        return True
+
+    def _retry(self):
+        """One try at a time, however often somebody asks."""
+        if not self._retrying:
+            self._retrying = True
+            asyncio.get_running_loop().call_later(RETRY_PAUSE, self._commit_again)
+
+    def _commit_again(self):
+        self._retrying = False
+        self.commit()
 
     async def saved(self):
         """Wait until everything put so far is on disk."""

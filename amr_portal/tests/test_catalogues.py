@@ -12,6 +12,8 @@ ADDONS = (
     "amr_prepaid",
     "amr_portal",
 )
+# What other addons add to every model with a discussion; they translate it themselves.
+OF_OTHERS = ("__message_has_sms_error", "__website_message_ids")
 
 
 @tagged("post_install", "-at_install")
@@ -23,8 +25,8 @@ class TestCatalogues(TransactionCase):
         terms = TranslationModuleReader(self.env.cr, modules=list(ADDONS))
         gaps = {
             (addon, source)
-            for addon, _type, _name, _id, source, _value, _comments in terms
-            if source not in chinese[addon]
+            for addon, _type, _name, place, source, _value, _comments in terms
+            if source not in chinese[addon] and not str(place).endswith(OF_OTHERS)
         }
         self.assertEqual(gaps, set(), "setup/i18n brings the catalogues up to date")
 

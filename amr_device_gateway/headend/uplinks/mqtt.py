@@ -51,6 +51,7 @@ class MqttUplinks:
         self.connected = asyncio.Event()
         self._host, self._port, self._tls = broker(config.mqtt_url)
         self._problem = None
+        self._disk_is_full = False
         self._task = None
 
     async def start(self):
@@ -68,7 +69,7 @@ class MqttUplinks:
                 async with self._client() as client:
                     await client.subscribe(self.config.mqtt_topic, qos=AT_LEAST_ONCE)
                     self._up()
-                    pause = FIRST_PAUSE
+                    pause = LONGEST_PAUSE if self._disk_is_full else FIRST_PAUSE
                     async for _message in client.messages:
                         pass  # it is on disk already: see _Inbox
             except (aiomqtt.MqttError, OSError, ValueError) as error:
@@ -97,13 +98,22 @@ class MqttUplinks:
         )
 
     def _take(self, message):
-        """One message of the broker; what it cannot use is said and dropped."""
+        """One message of the broker; what it cannot use is said and dropped.
+
+        :raises OSError: it is not on disk, so that the broker must keep it: an
+            exception here leaves it unacknowledged
+        """
         payload = message.payload
         try:
             self.sink.take(self.profile, payload if payload is not None else b"")
         except MessageError as error:
             _logger.warning("an uplink on %s was refused: %s", message.topic, error)
-        self.sink.spool.commit()
+        except Exception:
+            # the broker would bring it again and again, and nothing behind it
+            _logger.exception("an uplink on %s cannot be used", message.topic)
+        self._disk_is_full = not self.sink.spool.commit()
+        if self._disk_is_full:
+            raise OSError("an uplink could not be written to disk")
 
     def _up(self):
         self._problem = None

@@ -87,7 +87,7 @@ class Profile:
         """
         try:
             messages = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise MessageError("The message is no JSON.") from None
         messages = messages if isinstance(messages, list) else [messages]
         return [one for message in messages for one in self._uplinks(message)]
@@ -190,7 +190,9 @@ def _identity(profile, device, at, number, frame, place):
     if at is None and number is None:
         return str(uuid.uuid4())
     text = "\x1f".join(map(str, (profile, device, at, number, frame.hex(), place)))
-    return str(uuid.uuid5(NAMESPACE, text))
+    # a lone half of a character is legal in JSON, but has no bytes
+    plain = text.encode("ascii", "backslashreplace").decode()
+    return str(uuid.uuid5(NAMESPACE, plain))
 
 
 # === FILES === #

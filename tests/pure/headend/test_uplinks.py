@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 import socket
+import sqlite3
 from decimal import Decimal
 
 import aiohttp
@@ -386,6 +387,52 @@ def test_the_broker_keeps_what_comes_while_the_head_end_is_away(world):
         await gateway.uplinks.mqtt.connected.wait()
         await broker.publish(chirpstack(water("9"), 9))
         await place.odoo.event("uplink", number=4)
+        await gateway.stop()
+        place.gateways.remove(gateway)
+        await broker.stop()
+
+    world(body)
+
+
+def test_a_message_that_breaks_the_reader_stops_no_other(world):
+    """The broker would bring it for ever, and nothing behind it."""
+
+    async def body(place):
+        broker = Broker(place.folder)
+        await broker.start()
+        gateway = await place.gateway(**broker.options())
+        await gateway.uplinks.mqtt.connected.wait()
+        half = {**chirpstack(water("6"), 2), "fCnt": "\ud800"}
+        await broker.publish(b"[" * 100_000, half, chirpstack(water()))
+        found = [await place.odoo.event("uplink", number=2)]
+        assert index_of(found[0]) == Decimal("5.25")
+        await gateway.stop()
+        place.gateways.remove(gateway)
+        await broker.stop()
+
+    world(body)
+
+
+def test_the_broker_keeps_what_a_full_disk_does_not_take(world, monkeypatch):
+    async def body(place):
+        broker = Broker(place.folder)
+        await broker.start()
+        gateway = await place.gateway(**broker.options())
+        await gateway.uplinks.mqtt.connected.wait()
+        refused = asyncio.Event()
+
+        def full(_events):
+            refused.set()
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(gateway.spool, "_write", full)
+        await broker.publish(chirpstack(water()))
+        await refused.wait()
+        # killed: what was only in memory is gone
+        await gateway.stop()
+        place.gateways.remove(gateway)
+        gateway = await place.gateway(**broker.options())
+        await place.odoo.event("uplink")
         await gateway.stop()
         place.gateways.remove(gateway)
         await broker.stop()
