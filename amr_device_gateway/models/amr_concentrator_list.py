@@ -45,7 +45,11 @@ class AmrConcentratorList(models.Model):
         :param list theirs: its :class:`Archive` rows
         :return: whether there is any difference
         """
-        meters = {meter.measuring_point: meter for meter in self._get_listed_meters()}
+        meters = {
+            meter.measuring_point: meter
+            for meter in self.meter_ids
+            if meter.measuring_point > 0
+        }
         ours = [meter._prepare_archive() for meter in meters.values()]
         found = compare(ours, theirs)
         self.sudo().difference_ids.unlink()
@@ -63,8 +67,18 @@ class AmrConcentratorList(models.Model):
                 for one in found
             ]
         )
+        different = {one.point for one in found}
+        self._note_listed([meters[p].id for p in meters.keys() - different])
         self.sudo().compared_at = fields.Datetime.now()
         return bool(found)
+
+    def _note_listed(self, meter_ids):
+        """Keep which meters the concentrator has at their measuring points."""
+        meters = self.env["amr.meter"].sudo().with_context(active_test=False)
+        its = meters.search([("concentrator_id", "=", self.id)])
+        same = its.filtered(lambda meter: meter.id in meter_ids)
+        same.filtered(lambda meter: not meter.is_listed).is_listed = True
+        (its - same).filtered("is_listed").is_listed = False
 
     def _describe(self, row):
         """Return one line for a row of a list."""

@@ -40,7 +40,7 @@ class AmrHeadendEventConcentrator(models.Model):
     _inherit = "amr.headend.event"  # pylint: disable=consider-merging-classes-inherited
 
     def _process_uplink(self):
-        if self.body.get("protocol") != GDW376.name:
+        if not self.link_id or self.body.get("protocol") != GDW376.name:
             return super()._process_uplink()
         decoded = self._decode_report()
         concentrator = self.env["amr.concentrator"].search(

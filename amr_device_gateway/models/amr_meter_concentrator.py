@@ -11,6 +11,7 @@ class AmrMeterConcentrator(models.Model):
     """A meter behind a concentrator: its collector and its measuring point there."""
 
     _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
+    _evidence = frozenset({"is_listed"})
 
     collector_id = fields.Many2one(
         "amr.collector",
@@ -41,6 +42,15 @@ class AmrMeterConcentrator(models.Model):
         help="Number of the meter in the concentrator's list, 1 to 2040; the first "
         "free one is proposed.",
     )
+    is_listed = fields.Boolean(
+        "Known to the concentrator",
+        compute="_compute_is_listed",
+        store=True,
+        copy=False,
+        help="The concentrator's list was read back and has this meter at its "
+        "measuring point. Until then its values are not taken from the concentrator: "
+        "the meter is asked one by one. Send or compare the list of meters.",
+    )
     link_id = fields.Many2one(
         compute="_compute_link_id", store=True, readonly=False, precompute=True
     )
@@ -63,6 +73,26 @@ class AmrMeterConcentrator(models.Model):
     def _compute_link_id(self):
         for meter in self.filtered("concentrator_id"):
             meter.link_id = meter.concentrator_id.link_id
+
+    @api.depends(
+        "active",
+        "number",
+        "address",
+        "bus_address",
+        "model_id.protocol",
+        "measuring_point",
+        "link_id",
+        "concentrator_id.terminal",
+        "concentrator_id.link_id",
+        "concentrator_id.connection",
+        "concentrator_id.port",
+    )
+    def _compute_is_listed(self):
+        """Forget what the list said as soon as it can be another meter's place.
+
+        Only reading the list back says more (``_keep_differences``).
+        """
+        self.is_listed = False
 
     @api.depends("concentrator_id")
     def _compute_measuring_point(self):
@@ -147,10 +177,13 @@ class AmrMeterConcentrator(models.Model):
         """Whether the concentrator's own values are this meter's index.
 
         The items of 376.1 are kWh; how it tells cubic metres is not published, so
-        other meters are asked one by one through it.
+        other meters are asked one by one through it. A measuring point that was not
+        seen in its list can be that of the meter before: asked one by one, a meter's
+        own address proves whose index it is.
         """
         return (
             self.concentrator_id.is_framed
+            and self.is_listed
             and self.measuring_point > 0
             and self.utility_id.code == "electricity"
         )

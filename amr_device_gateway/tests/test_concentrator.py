@@ -192,6 +192,32 @@ class TestConcentrator(ConcentratorCommon):
             three[1].measuring_point = 4
             self.env.flush_all()
 
+    def test_a_place_in_the_list_is_forgotten_when_it_can_be_anothers(self):
+        """Only reading the list back says that a point is this meter's."""
+        meter = self.meter
+        self.assertFalse(meter._is_read_by_frame())
+        spare = self._line("07")
+        for field, value in (
+            ("measuring_point", 9),
+            ("address", "990000007776"),
+            ("active", False),
+            ("model_id", self.water_model.id),
+            ("concentrator_id", False),
+        ):
+            with self.subTest(field=field), self.env.cr.savepoint():
+                meter.sudo().is_listed = True
+                meter[field] = value
+                self.assertFalse(meter.is_listed)
+        meter.concentrator_id = self.concentrator
+        meter.sudo().is_listed = True
+        self.assertFalse(meter.copy({"number": "990000007775"}).is_listed)
+        meter.sudo().is_listed = True
+        self.concentrator.line_id = spare  # another terminal
+        self.assertFalse(meter.is_listed)
+        administrator = self._operator("list_admin", "amr_base.group_community_admin")
+        with self.assertRaises(AccessError):
+            meter.with_user(administrator).is_listed = True
+
     def test_a_meter_of_another_community_is_refused(self):
         _point, far = self._install(
             "990000000666", self._room("0301", self.other_building)

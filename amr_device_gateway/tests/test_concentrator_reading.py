@@ -8,6 +8,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.tests import tagged
 
+from odoo.addons.amr_device_gateway.headend.protocols import gdw376_frame, registry
 from odoo.addons.amr_device_gateway.headend.simulator.app import Simulator
 from odoo.addons.amr_device_gateway.tools import GatewaySettings
 
@@ -15,6 +16,7 @@ from .concentrator_common import ConcentratorCommon
 from .head_end import STARTED, TOKEN, RealHeadEnd
 
 COUNT = 120
+GDW376 = registry.get("gdw376")
 
 
 @tagged("post_install", "-at_install")
@@ -67,6 +69,8 @@ class TestConcentratorReading(ConcentratorCommon):
             )
         )
         self.device = head_end.simulator.concentrators[self.concentrator.terminal]
+        if archive:  # as if it had been sent and read back
+            self.concentrator.meter_ids.sudo().is_listed = True
 
     def _task(self, **vals):
         task = self.env["amr.read.task"].create(
@@ -250,6 +254,27 @@ class TestConcentratorReading(ConcentratorCommon):
         self.assertFalse(self.concentrator.difference_ids)
         self.assertEqual(sorted(self.device.rows), [1, 2, 3, 4])
 
+    def test_a_point_that_had_another_meter_tells_nothing_until_the_list_is_sent(self):
+        """The new meter at a measuring point never gets the old one's index."""
+        self._start()
+        old, point = self.few[0], self.few[0].measuring_point
+        new = self._meters(1, 9_900_004_900, measuring_point=77)
+        old.active = False
+        new.measuring_point = point
+        task = self._task(scope="meters", meter_ids=[(6, 0, new.ids)])
+        self.assertEqual((task.done_count, task.missing_count), (0, 1))
+        self.assertFalse(self._reading_requests())
+        self.assertFalse(new.latest_at)
+        # as if the device hung there now
+        self._simulated(old).address = new.address.zfill(12)
+        self.concentrator.action_archive_download()
+        self.run_jobs()
+        self.assertTrue(new.is_listed)
+        self.device.poll()
+        task = self._task(scope="meters", meter_ids=[(6, 0, new.ids)])
+        self.assertEqual((task.done_count, task.missing_count), (1, 0))
+        self.assertEqual(len(self._reading_requests()), 1)
+
     def test_collecting_is_started_and_its_state_is_read(self):
         self._start()
         self.concentrator.action_collect_start()
@@ -312,6 +337,37 @@ class TestConcentratorReports(ConcentratorCommon):
         device = simulator.concentrators[self.concentrator.terminal]
         device.uplink = self._receive
         return device
+
+    def _report(self, device):
+        """The concentrator tells by itself what it holds of point 1."""
+        request = GDW376.read_current(self.concentrator.terminal, [1])
+        for raw in device.answer(gdw376_frame.parse(request), request):
+            self._receive(raw)
+
+    def test_a_report_gives_nothing_to_a_meter_whose_place_was_not_seen(self):
+        device = self._device()
+        self._report(device)
+        self.assertFalse(self.meter.latest_at)
+        self.meter.sudo().is_listed = True
+        self._report(device)
+        self.assertEqual(self.meter.latest_index, 77)
+
+    def test_a_report_by_way_of_a_platform_is_not_a_concentrators(self):
+        """Without a link it says nothing of concentrators that have none either."""
+        device = self._device()
+        self.concentrator.write({"connection": "kt410_com", "link_id": False})
+        self.meter.sudo().is_listed = True
+        event = {
+            "id": str(uuid.uuid4()),
+            "at": datetime.now().isoformat(),
+            "type": "uplink",
+            "link": "nbiot:860000000000001",
+            "terminal": self.concentrator.terminal,
+            "protocol": "gdw376",
+            "frame": device.packet.hex(),
+        }
+        self.env["amr.headend.event"]._receive("test", [event])
+        self.assertFalse(self.concentrator.answered_at)
 
     def test_an_alarm_opens_an_exception_of_its_meter(self):
         self._device().alarm(37, 1)
