@@ -141,9 +141,19 @@ class AmrVend(models.Model):
         )
 
     def _filter_sent(self):
-        """Return those of these orders whose credit a meter may have heard of."""
+        """Return those of these orders whose credit a meter may have heard of.
+
+        A frame may come late: a command that was read back as not done counts, too,
+        once the meter has come to its number.
+        """
         return self.filtered(
-            lambda vend: any(vend._get_doubtful_commands().mapped("tries"))
+            lambda vend: (
+                any(vend._get_doubtful_commands().mapped("tries"))
+                or (
+                    vend.meter_id.purchase_no >= vend.purchase_no
+                    and any(vend.command_ids.mapped("tries"))
+                )
+            )
         )
 
     def _take_number_back(self):

@@ -134,6 +134,32 @@ class TestSeries(PrepaidCommon):
         self.assertEqual((following.series, following.purchase_no), (2, 6))
         self.assertCredited(following)
 
+    def test_a_frame_that_came_late_is_not_sent_again_under_another_number(self):
+        late, answer = [], self.device.answer
+
+        def delay(frame):
+            if self.head_end._is_credit(self.device, frame):
+                late.append(frame)
+                return "other", None
+            return answer(frame)
+
+        self.device.answer = delay
+        vend = self._sell(100)
+        self._run_until_settled(vend)
+        command = vend.command_id
+        self.assertEqual((vend.state, command.outcome), ("exception", "not_done"))
+        self.assertEqual(len(late), command.tries)
+        self.device.answer = answer
+        answer(late[-1])
+        self._read_credit()
+        self.assertEqual(self.meter.purchase_no, vend.purchase_no)
+        with self.assertRaisesRegex(UserError, "decide first"):
+            self._accept(vend)
+        vend.action_retry()
+        self._run_until_settled(vend)
+        self.assertCredited(vend)
+        self.assertEqual(len(self.device.state.credits), 1)
+
     def test_only_the_meters_own_fresh_word_is_accepted(self):
         vend = self._stop_at(7)
         self.meter.credit_read_at = fields.Datetime.now() - timedelta(hours=2)
