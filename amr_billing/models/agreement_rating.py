@@ -1,5 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import NamedTuple
 
 from ..rating import RatingError, quantity, rate
@@ -88,21 +89,35 @@ class AgreementRating(AgreementBook):
     def _goes_on(self, before, gap):
         return before.end == gap.start or self._months(before, gap) == 1
 
+    @staticmethod
+    def _stretch(bill, gap):
+        """First and last of the gaps around one that its tariff prices in a row.
+
+        The steps of a month stand for its months alone: a month that another tariff
+        prices brings no step of this one.
+        """
+        for _tariff, gaps in groupby(bill, key=lambda one: one.agreement.tariff_id):
+            stretch = list(gaps)
+            if gap in stretch:
+                break
+        return stretch[0], stretch[-1]
+
     def _rate_gap(self, bill, gap, energy, last):
         agreement, prices = gap.agreement, self.prices(gap.agreement)
         if not gap.parts and not self.billed[agreement.id]:
             raise NoMeter()
         years = self._year_starts(agreement, bill[0].start, gap.end)
-        month = self._day(agreement, bill[0].start, day=1)
+        first, final = self._stretch(bill, gap)
+        month = self._day(agreement, first.start, day=1)
         begins = gap.parts[0][1] if gap.parts else gap.start
         year = self._day(agreement, begins, month=1, day=1)
         return rate(
             [self._span(prices, years, *part) for part in gap.parts],
             prices,
-            used=self._used(agreement, bill[0].start, gap.end),
-            earlier=self._used(agreement, month, bill[0].start),
+            used=self._used(agreement, first.start, gap.end),
+            earlier=self._used(agreement, month, first.start),
             used_year=self._used(agreement, year, begins),
-            scale=Decimal(self._months(bill[0], bill[-1])),
+            scale=Decimal(self._months(first, final)),
             year_starts=years,
             persons=agreement.account_id.household_size,
             rounding=Decimal(str(agreement.company_id.currency_id.rounding)),

@@ -32,10 +32,12 @@ def rate(
     follow the version in force at the end, and the minimum looks at energy only.
 
     :param spans: the meters in the order in which they were installed.
-    :param used: units priced before on the same bill (position in its steps).
-    :param earlier: units of the bill's first month that earlier bills have priced.
+    :param used: units priced before in these months (position in their steps).
+    :param earlier: units of the first of these months that were priced before them, by
+        an earlier bill or another tariff.
     :param used_year: units already priced in the calendar year of the first span.
-    :param scale: months the bill stands for; multiplies the steps of a month.
+    :param scale: months of the bill that this tariff prices in a row; multiplies the
+        steps of a month.
     :param year_starts: when a calendar year begins; steps of a year begin again there.
     :param persons: size of the household, for what a tariff allows to large ones.
     :param rounding: the currency's smallest step.

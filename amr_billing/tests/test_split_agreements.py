@@ -40,6 +40,16 @@ class TestSplitAgreements(BillingCommon):
             for start, price in steps
         ]
 
+    def _priced(self, code, **version):
+        return self.env["amr.tariff"].create(
+            {
+                "name": code,
+                "code": code,
+                "utility_id": self.electricity.id,
+                "version_ids": [Command.create({"date_from": "2020-01-01", **version})],
+            }
+        )
+
     def _split(self, day, **vals):
         """End the customer's agreement on a local day and begin another."""
         moment = self.community._local_midnight(day)
@@ -71,27 +81,51 @@ class TestSplitAgreements(BillingCommon):
         self.assertFalse(self._bill().line_ids, "billed once")
 
     def test_another_tariff_goes_on_where_the_first_ended(self):
-        dearer = self.env["amr.tariff"].create(
-            {
-                "name": "Dearer",
-                "code": "D",
-                "utility_id": self.electricity.id,
-                "version_ids": [
-                    Command.create(
-                        {
-                            "date_from": "2020-01-01",
-                            "method": "step",
-                            "line_ids": self._steps([(0, 1), (150, 2)]),
-                        }
-                    )
-                ],
-            }
+        dearer = self._priced(
+            "D", method="step", line_ids=self._steps([(0, 1), (150, 2)])
         )
         self._read(d0116=120, d0201=200)
         self._split(date(2026, 1, 16), tariff=dearer)
         run = self._bill()
         # 120 at 0.50; then from unit 120 of the month on: 30 at 1.00, 50 at 2.00
         self.assertEqual(sorted(run.charge_ids.mapped("amount")), [30.0, 60.0, 100.0])
+
+    def test_months_of_another_tariff_bring_no_steps(self):
+        """January at steps unbilled, flat from February on, a run in September."""
+        self._read(d0201=300, d0901=1300)
+        self._split(FEBRUARY, tariff=self._priced("F", method="flat", price=1))
+        run = self._bill(date(2026, 8, 1))
+        energy = run.charge_ids.filtered("consumption").sorted("amount")
+        # one month's steps: 180 at 0.50 and 120 at 0.60; then 1000 at 1.00
+        self.assertEqual(energy.mapped("amount"), [72.0, 90.0, 1000.0])
+
+    def test_steps_after_another_tariff_begin_with_their_own_months(self):
+        """What a flat price took takes nothing of September's steps away."""
+        self._read(d0901=1000, d1001=1200)
+        self.agreement.tariff_id = self._priced("F", method="flat", price=1)
+        self._split(date(2026, 9, 1), tariff=self.tariff)
+        run = self._bill(date(2026, 9, 1))
+        energy = run.charge_ids.filtered("consumption").sorted("amount")
+        self.assertEqual(energy.mapped("amount"), [12.0, 90.0, 1000.0])
+
+    def test_a_month_that_two_tariffs_share_counts_for_each(self):
+        """A up to 15 February, B from there to the end of March: two months each."""
+        self._read(d0215=400, d0401=900)
+        other = self._priced(
+            "D", method="step", line_ids=self._steps([(0, 1), (300, 2)])
+        )
+        self._split(date(2026, 2, 15), tariff=other)
+        run = self._bill(MARCH)
+        energy = run.charge_ids.filtered("consumption")
+        first = energy.filtered(lambda charge: charge.agreement_id == self.agreement)
+        # 2 × 180 at 0.50, 40 at 0.60
+        self.assertEqual(sorted(first.mapped("amount")), [24.0, 180.0])
+        # of February's 300, 400 × 14 days of 45 = 124.444 are used up:
+        # 600 − 124.444 at 1.00, the other 24.444 at 2.00
+        self.assertEqual(
+            sorted((energy - first).mapped("consumption")), [24.444, 475.556]
+        )
+        self.assertEqual(sorted((energy - first).mapped("amount")), [48.89, 475.56])
 
     def test_steps_of_the_year_go_on_in_the_same_run(self):
         self.tariff.version_ids.step_period = "year"
