@@ -94,6 +94,7 @@ class AmrReading(models.Model):
         """Hold back readings that turned out wrong; they can be accepted again."""
         self.meter_id.check_access("write")
         readings = self.sudo().filtered(lambda r: r.quality == "ok")
+        readings._check_no_seam(lambda reading, seam: reading == seam)
         readings.quality = "suspect"
         readings._put_hours_aside()
         self.sudo().meter_id._refresh_latest()
@@ -109,6 +110,36 @@ class AmrReading(models.Model):
                 )
             )
         return True
+
+    def _check_no_seam(self, doubts):
+        """Where ratios changed, both factors stand on one index, which stays.
+
+        :param doubts: of the index of a reading and that of the seam at its time,
+            whether what is about to be done says that the seam is wrong
+        :raises UserError: it does
+        """
+        totals = self.filtered(lambda r: r.register == "total")
+        installations = totals.meter_id.sudo().installation_ids
+        begun = {(one.meter_id, one.point_id, one.date_from) for one in installations}
+        seams = {
+            (one.meter_id, one.date_to): dec(one.end_index)
+            for one in installations
+            if (one.meter_id, one.point_id, one.date_to) in begun
+        }
+        for reading in totals:
+            seam = seams.get((reading.meter_id, reading.read_at))
+            if seam is not None and doubts(dec(reading.index), seam):
+                raise UserError(
+                    self.env._(
+                        "Meter %(meter)s: its ratios changed at the reading %(index)s "
+                        "of %(time)s (UTC), so that reading stays. If it is wrong, "
+                        "replace the meter, with what it really shows as the opening "
+                        "index, and correct the bill by hand.",
+                        meter=reading.meter_id.number,
+                        index=seam,
+                        time=reading.read_at,
+                    )
+                )
 
     def _put_hours_aside(self):
         """A freeze may have come in as the hour of midnight, which is wrong, too."""
@@ -133,6 +164,7 @@ class AmrReading(models.Model):
         The latest word counts: a reading that lost to a rival before is used again,
         or all values of that time would be superseded, each by another.
         """
+        self.sudo()._check_no_seam(lambda reading, seam: reading != seam)
         for reading in self.sudo():
             rivals = self.sudo().search(
                 [

@@ -131,3 +131,28 @@ class TestFactor(MeteringCommon):
             new.with_user(admin).factor = 1
         self.meter.with_user(admin).current_ratio = 50
         self.assertEqual(new.factor, 50)
+
+    def test_the_reading_at_the_seam_is_not_put_aside(self):
+        seam = self.env["amr.reading"].search(
+            [("meter_id", "=", self.meter.id), ("index", "=", 100)]
+        )
+        seam.action_put_aside()
+        seam.action_accept()
+        self.meter.current_ratio = 30
+        with self.assertRaisesRegex(UserError, "replace the meter"):
+            seam.action_put_aside()
+        self.assertEqual(seam.quality, "ok")
+
+    def test_no_other_index_is_accepted_at_the_seam(self):
+        self.meter.current_ratio = 30
+        self._daily({(3, 16): 99})
+        exception = self.env["amr.exception"].search(
+            [("meter_id", "=", self.meter.id), ("state", "=", "open")]
+        )
+        rival = exception._get_suspects()
+        self.assertEqual(rival.index, 99)
+        for held in (rival, exception):
+            with self.assertRaisesRegex(UserError, "replace the meter"):
+                held.action_accept()
+        self.assertFalse(rival.quality == "ok")
+        exception.action_put_aside()
