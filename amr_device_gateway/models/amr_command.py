@@ -382,17 +382,28 @@ class AmrCommand(models.Model):
         :return: what :meth:`_judge` says, or ``offline`` or ``unknown_link`` when the
             device cannot be asked, or ``conflict`` when a person has to look
         """
-        verification = await self._exchange(client, self._verify_frames())
+        try:
+            frames = self._verify_frames()
+        except (UserError, ProtocolError) as error:
+            return self._conflict(error)
+        verification = await self._exchange(client, frames)
         if nothing_sent(verification) and verification[0].error in OFFLINE:
             return verification[0].error
         conflict = self._judge_conflict(verification)
         if conflict:
-            self.result = conflict
-            return "conflict"
-        verdict = self._judge(verification)
+            return self._conflict(conflict)
+        try:
+            verdict = self._judge(verification)
+        except (UserError, ProtocolError) as error:
+            return self._conflict(error)
         if verdict == "unknown":
             self.result = self._problem(verification)
         return verdict
+
+    def _conflict(self, reason):
+        """Keep why a person has to look: raised here, it would end in no state."""
+        self.result = str(reason)
+        return "conflict"
 
     async def _exchange(self, client, frames, asked_before=False):
         """Exchange frames with the command's link and keep them.

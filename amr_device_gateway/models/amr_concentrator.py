@@ -253,15 +253,22 @@ class AmrConcentrator(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        concentrators = super().create(vals_list)
+        concentrators = super().create([self._clean(vals) for vals in vals_list])
         concentrators._own_link()
         return concentrators
 
     def write(self, vals):
-        result = super().write(vals)
+        result = super().write(self._clean(vals))
         if {"connection", "terminal", "line_id", "active", "name"} & vals.keys():
             self._own_link()
         return result
+
+    @api.model
+    def _clean(self, vals):
+        """Return values with the terminal address as frames tell it."""
+        if not vals.get("terminal"):
+            return vals
+        return {**vals, "terminal": vals["terminal"].strip().upper()}
 
     def _own_link(self):
         """Keep the link of those that log in by themselves.

@@ -1,8 +1,8 @@
-from odoo import models
+from odoo import fields, models
 from odoo.tools.translate import LazyTranslate
 
 from ..headend.protocols import registry
-from ..tools import utc_of
+from ..tools import FRESH, utc_of, wrong_time
 from .amr_headend_event import DEVICE_SAYS, EventError
 
 _lt = LazyTranslate(__name__)
@@ -110,10 +110,13 @@ class AmrHeadendEventConcentrator(models.Model):
                     one.measuring_point == point and one._is_read_by_frame()
                 )
             )
-            moment = frozen or times.get(point)
-            if not meter or not moment:
+            if not meter or not times.get(point):
                 continue
-            read_at = utc_of(moment, zone)
+            told_at = utc_of(times[point], zone)
+            frozen_at = frozen and utc_of(frozen, zone)
+            if wrong_time(told_at, frozen_at, fields.Datetime.now() - FRESH):
+                continue
+            read_at = frozen_at or told_at
             rows += [
                 {
                     "meter_id": meter.id,

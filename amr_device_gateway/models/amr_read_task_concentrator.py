@@ -3,9 +3,8 @@ from datetime import timedelta
 
 from odoo import fields, models
 
-from ..tools import PER_REQUEST, FrameRequest
+from ..tools import FRESH, PER_REQUEST, FrameRequest
 
-FRESH = timedelta(days=1)  # a concentrator reads its meters at least once a day
 SLACK = timedelta(minutes=10)  # that its clock may be behind
 
 

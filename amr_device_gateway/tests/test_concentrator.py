@@ -67,6 +67,15 @@ class TestConcentrator(ConcentratorCommon):
         with self.assertRaisesRegex(ValidationError, "must have 8 places"):
             self.concentrator.terminal = "372-65"
 
+    def test_a_terminal_address_is_kept_as_frames_tell_it(self):
+        self.concentrator.terminal = " 0372ab0c "
+        self.assertEqual(self.concentrator.terminal, "0372AB0C")
+        self.assertEqual(self.concentrator.link_id.terminal, "0372AB0C")
+        one = self.env["amr.concentrator"].create(
+            {"name": "B", "line_id": self._line("08").id, "terminal": "0372ab0d "}
+        )
+        self.assertEqual(one.terminal, "0372AB0D")
+
     def test_every_connection_has_its_kind_of_link(self):
         serial = self._link("/dev/ttyS9", self.community, kind="serial")
         create = self.env["amr.concentrator"].create

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from odoo.addons.amr_device_gateway.headend.protocols import gdw376_frame, registry
@@ -275,6 +276,49 @@ class TestConcentratorReading(ConcentratorCommon):
         self.assertEqual((task.done_count, task.missing_count), (1, 0))
         self.assertEqual(len(self._reading_requests()), 1)
 
+    def test_a_meter_that_no_list_takes_does_not_hold_up_the_concentrator(self):
+        self._start()
+        odd = self.few[2]
+        model = self.env["amr.meter.model"].create(
+            {
+                "name": "SDM",
+                "utility_id": self.electricity.id,
+                "protocol": "modbus",
+                "profile": "modbus_models/eastron_sdm120",
+            }
+        )
+        odd.write({"model_id": model.id, "bus_address": "3"})
+        self.concentrator.action_archive_compare()
+        self.run_jobs()
+        self.assertEqual(self.concentrator.command_ids.state, "done")
+        self.assertEqual(self.concentrator.difference_ids.meter_id, odd)
+        self.assertEqual(self.few.filtered("is_listed"), self.few - odd)
+        # it became so after the list had left
+        self.concentrator.action_archive_download()
+        sent = self.concentrator.command_ids.filtered(
+            lambda one: one.kind == "archive_download"
+        )
+        now = fields.Datetime.now()
+        sent.sudo().write({"state": "sent", "tries": 1, "sent_at": now})
+        self.concentrator.action_verify_address()
+        self.run_jobs()
+        self.assertEqual(sent.state, "failed")
+        self.assertIn("cannot be in a concentrator's list", sent.result)
+        behind = self.concentrator.command_ids - sent
+        self.assertEqual(set(behind.mapped("state")), {"done"})
+
+    def test_what_cannot_be_judged_ends_as_a_conflict(self):
+        self._start()
+        command = type(self.env["amr.command"])
+        for name in ("_verify_frames", "_judge"):
+            with patch.object(command, name, side_effect=UserError("No such place.")):
+                self.concentrator.action_archive_download()
+                self.run_jobs()
+            self.assertRecordValues(
+                self.concentrator.command_ids[0],
+                [{"state": "failed", "outcome": "unknown", "result": "No such place."}],
+            )
+
     def test_collecting_is_started_and_its_state_is_read(self):
         self._start()
         self.concentrator.action_collect_start()
@@ -349,6 +393,19 @@ class TestConcentratorReports(ConcentratorCommon):
         self._report(device)
         self.assertFalse(self.meter.latest_at)
         self.meter.sudo().is_listed = True
+        self._report(device)
+        self.assertEqual(self.meter.latest_index, 77)
+
+    def test_a_report_of_the_wrong_time_is_not_taken(self):
+        """What was read too long ago, or by a clock that is ahead, is no index now."""
+        self.meter.sudo().is_listed = True
+        device = self._device()
+        moment, values = device.held[1]
+        for off in (timedelta(days=-3), timedelta(hours=2)):
+            device.held[1] = (moment + off, values)
+            self._report(device)
+            self.assertFalse(self.meter.latest_at, off)
+        device.held[1] = (moment, values)
         self._report(device)
         self.assertEqual(self.meter.latest_index, 77)
 

@@ -8,7 +8,7 @@ from .exchange import (
     open_client,
     open_head_end,
 )
-from .frame_reader import PER_REQUEST, FrameRequest, utc_of
+from .frame_reader import FRESH, PER_REQUEST, FrameRequest, utc_of, wrong_time
 from .jobs import hasten
 from .parameters import max_tries, seconds
 from .settings import GatewaySettings, gateway_settings

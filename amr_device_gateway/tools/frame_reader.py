@@ -10,6 +10,7 @@ from .results import MeterResult
 
 GDW376 = registry.get("gdw376")
 PER_REQUEST = 100  # KTAMR manual 4.2.3
+FRESH = timedelta(days=1)  # a concentrator reads its meters at least once a day
 AHEAD = timedelta(minutes=5)  # that a clock may be ahead without being called wrong
 
 
@@ -82,11 +83,9 @@ class FrameRequest:
         read_at = self._utc(answer.times.get(point))
         if not read_at:
             return self._failed(point, "not_held")
-        if read_at > _now() + AHEAD:
-            return self._failed(point, "clock_ahead")
-        oldest = self.read_at and self.read_at - timedelta(days=1) or self.fresh_since
-        if oldest and read_at < oldest:
-            return self._failed(point, "stale")
+        wrong = wrong_time(read_at, self.read_at, self.fresh_since)
+        if wrong:
+            return self._failed(point, wrong)
         at = self.read_at or read_at
         return MeterResult(self.points[point], self.kind, at, indexes)
 
@@ -124,6 +123,20 @@ class Answer:
             self.whole = False
         else:
             self.refusal = fault
+
+
+def wrong_time(read_at, frozen_at, fresh_since):
+    """Why a value the concentrator read at a moment is no answer, or None.
+
+    :param datetime read_at: when it read the meter; all are naive UTC
+    :param datetime frozen_at: of the freeze that it is to be, or None
+    :param datetime fresh_since: since when it has to be read otherwise, or None
+    :return: ``clock_ahead`` or ``stale``
+    """
+    if read_at > _now() + AHEAD:
+        return "clock_ahead"
+    oldest = frozen_at - timedelta(days=1) if frozen_at else fresh_since
+    return "stale" if oldest and read_at < oldest else None
 
 
 def utc_of(moment, zone):
