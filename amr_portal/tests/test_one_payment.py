@@ -1,5 +1,7 @@
 from unittest.mock import patch
 
+from requests import Response
+from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ReadTimeout
 
 from odoo.exceptions import ValidationError
@@ -187,6 +189,48 @@ class TestOnePayment(PortalCommon):
         tx._process("demo", {"reference": tx.reference, "simulated_state": "done"})
         tx._post_process()
         self.assertPaidOnce()
+
+    @mute_logger(
+        "odoo.addons.payment.models.payment_provider",
+        "odoo.addons.payment.models.payment_transaction",
+    )
+    def _charge_over_http(self, answer):
+        """Charge as a provider's addon does; the network gives this answer."""
+
+        def send(tx):
+            try:
+                tx._send_api_request("POST", "/charges")
+            except ValidationError as error:
+                tx._set_error(str(error))
+
+        _calls, provider = self._answer(send)
+        target = "odoo.addons.payment.models.payment_provider.requests.request"
+        with provider, patch(target, side_effect=[answer]) as request:
+            tx = self._begin_with_token()
+            self._charge(tx)
+            self._charge(tx)
+        self.assertEqual(request.call_count, 1)
+        return tx
+
+    def _http_answer(self, status):
+        response = Response()
+        response.status_code, response._content = status, b'{"error": "no"}'
+        return response
+
+    def test_a_call_that_got_no_answer_is_no_refusal(self):
+        for answer in (ReadTimeout(), NoConnection(), self._http_answer(502)):
+            with self.subTest(answer=answer):
+                tx = self._charge_over_http(answer)
+                self.assertEqual(tx.state, "pending")
+                self.assertIn("Nobody knows yet", tx.state_message)
+                with mute_logger("odoo.http"), self.assertRaises(JsonRpcException):
+                    self._begin()
+                tx._set_canceled()  # looked up at the provider: not taken
+
+    def test_a_refusal_over_the_network_is_one(self):
+        tx = self._charge_over_http(self._http_answer(402))
+        self.assertEqual(tx.state, "error")
+        self._begin()
 
     def test_an_order_that_was_cancelled_is_not_charged(self):
         calls, provider = self._answer(lambda tx: None)

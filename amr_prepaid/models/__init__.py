@@ -17,6 +17,7 @@ from . import account_chart_template
 from . import account_move
 from . import account_move_line
 from . import account_payment
+from . import payment_provider
 from . import payment_transaction
 from . import payment_transaction_log
 from . import payment_transaction_token

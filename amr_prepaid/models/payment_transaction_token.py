@@ -63,7 +63,7 @@ class PaymentTransaction(models.Model):
         self.env.cr.commit()  # pylint: disable=invalid-commit
         try:
             with self.env.cr.savepoint():
-                self._charge_with_token()
+                self.with_context(amr_charge=True)._charge_with_token()
         except UserError as error:
             self._set_error(str(error))
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
