@@ -86,8 +86,10 @@ class AmrReadTaskLine(models.Model):
             domain &= fields.Domain("task_id", "any!", recent)
         lines = self.search(domain)  # as the reader: his scope only
         task = self.env["amr.read.task"].browse(task_id or ())
+        # lines of his in it: he may know its name
+        title = task.sudo().name if lines and task else self.env._("My reading round")
         return {
-            "title": task.sudo().name if task else self.env._("My reading round"),
+            "title": title,
             "lines": self._get_entries(lines),
         }
 

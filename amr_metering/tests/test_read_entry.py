@@ -144,6 +144,10 @@ class TestReadEntry(MeteringCommon):
         )
         lines = self.env["amr.read.task.line"].with_user(stranger)
         self.assertFalse(lines.get_entry_sheet()["lines"])
+        task = self.env["amr.read.task"].search([], limit=1)
+        sheet = lines.get_entry_sheet(task.id)
+        self.assertFalse(sheet["lines"])
+        self.assertNotIn(task.name, sheet["title"])
         _task, line, _second = self._round()
         for call in (
             lambda: line.with_user(stranger).enter("200"),

@@ -45,7 +45,9 @@ class AmrAccount(models.Model):
             raise AccessError(self.env._("Only the front desk gives logins."))
         self.check_access("write")
         partner = self.partner_id.sudo()
-        if self._get_accounts_of(partner, writable=False):
+        if self._get_accounts_of(partner, writable=False) or self._get_companies_of(
+            partner
+        ):
             self._refuse_contact(partner)
         if self._get_users_of(partner).filtered(lambda user: not user.share):
             raise UserError(
@@ -58,6 +60,29 @@ class AmrAccount(models.Model):
             raise UserError(
                 self.env._(
                     "Account %s is closed: no login can be given.", self.display_name
+                )
+            )
+
+        self._check_may_reset_login()
+
+    def _check_may_reset_login(self):
+        """Check that the link takes no password away behind its owner's back.
+
+        The first link is for the front desk to hand out. Once the resident has logged
+        in, whoever holds a new one takes his login over: that is not for every clerk.
+
+        :raises AccessError: the customer has logged in, the user is no administrator
+        """
+        if (
+            not self.env.su
+            and self._get_portal_user().login_date
+            and not self.env.user.has_group("amr_base.group_community_admin")
+        ):
+            raise AccessError(
+                self.env._(
+                    "%s has logged in already: only a community administrator prints "
+                    "another slip.",
+                    self.display_name,
                 )
             )
 
@@ -83,9 +108,6 @@ class AmrAccount(models.Model):
                 }
             )
         partner.signup_prepare("reset" if user.login_date else "signup")
-        self.message_post(
-            body=self.env._("Login slip printed, login name %s.", user.login)
-        )
 
     def _create_portal_user(self, login):
         login = (login or "").strip()
@@ -115,6 +137,9 @@ class AmrAccount(models.Model):
     def _get_login_slip(self):
         """Return what the slip shows; each slip has a link of its own.
 
+        Who made it is kept at the account, for every slip: with it one becomes the
+        customer, until he sets his password.
+
         :raises AccessError: not for the reader of this report
         :raises UserError: no login was given
         """
@@ -128,6 +153,9 @@ class AmrAccount(models.Model):
             )
         kind = partner.signup_type
         validity = {"signup": ("signup", 144), "reset": ("reset_password", 4)}[kind]
+        self.message_post(
+            body=self.env._("Login slip printed, login name %s.", user.login)
+        )
         url = partner._get_signup_url_for_action(url="/my/energy")[partner.id]
         return {
             "name": partner.name,

@@ -1,4 +1,5 @@
-from urllib.parse import urlsplit
+import json
+from urllib.parse import urlencode, urlsplit
 
 from lxml import html
 
@@ -51,8 +52,9 @@ class TestLoginSlip(PortalCommon):
     def _open_slip(self):
         """Print the slip as the desk does; return the link on it."""
         self.authenticate(self.desk.login, self.desk.login)
-        url = f"/report/html/amr_portal.report_login_slip/{self.account.id}"
-        page = html.fromstring(self.url_open(url).text)
+        report = f"/report/pdf/amr_portal.report_login_slip/{self.account.id}"
+        query = urlencode({"data": json.dumps([report, "qweb-pdf"])})
+        page = html.fromstring(self.url_open(f"/report/download?{query}").text)
         [link] = page.cssselect("a.o_amr_link")
         [login] = page.cssselect(".o_amr_login")
         self.assertTrue(page.cssselect("img[src^='data:image/png']"))
@@ -145,6 +147,35 @@ class TestLoginSlip(PortalCommon):
                 self._give(login)
         self.assertFalse(self.partner.user_ids)
 
+    def test_every_slip_leaves_a_trace_of_who_printed_it(self):
+        before = self.account.message_ids
+        self._give()
+        for count in (1, 2):
+            self._open_slip()
+            said = (self.account.message_ids - before).filtered(
+                lambda message: self.account.number in message.body
+            )
+            self.assertEqual(len(said), count)
+            self.assertEqual(said.author_id, self.desk.partner_id)
+
+    def test_a_clerk_takes_over_no_login_that_is_in_use(self):
+        clerk = self._operator("slip_clerk", "amr_base.group_clerk")
+        self._give(user=clerk)
+        self.assertTrue(self.account.with_user(clerk)._get_login_slip()["url"])
+        login, link = self._open_slip()
+        self._set_password(link)
+        self._log_in(login)
+        self.env.invalidate_all()
+        self.partner.signup_prepare("reset")  # the resident asked for it himself
+        for attempt in (
+            lambda: self._give(user=clerk),
+            lambda: self.account.with_user(clerk)._get_login_slip(),
+        ):
+            with self.assertRaisesRegex(AccessError, "community administrator"):
+                attempt()
+        self._give()
+        self.assertIn("token=", self._open_slip()[1])
+
     def test_access_that_was_withdrawn_is_given_again(self):
         self._give()
         self.account.with_user(self.desk).action_revoke_portal_access()
@@ -182,6 +213,33 @@ class TestLoginSlip(PortalCommon):
         )
         with self.assertRaisesRegex(AccessError, "known to others"):
             self._give()
+
+    def test_the_propertys_own_contact_gets_none(self):
+        self.account.partner_id = self.company.partner_id
+        with self.assertRaisesRegex(AccessError, "known to others"):
+            self._give()
+        self.assertFalse(self.account._get_portal_user())
+
+    def test_the_form_tells_no_name_of_somebody_elses_customer(self):
+        wizards = self.env["amr.portal.login"].with_user(self.desk)
+        own = wizards.create({"account_id": self.account.id, "login": "wang"})
+        self.assertEqual(own.holder, "Wang Fang")
+        elsewhere = self.env["amr.community"].create(
+            {
+                "name": "Elsewhere",
+                "code": "0998",
+                "district_id": self.community.district_id.id,
+            }
+        )
+        customer = self.env["res.partner"].create({"name": "Li Na"})
+        account = self.env["amr.account"].create(
+            {"partner_id": customer.id, "community_id": elsewhere.id}
+        )
+        self.env.invalidate_all()
+        with self.assertRaises(AccessError):
+            wizards.create({"account_id": account.id, "login": "li.na"}).read(
+                ["holder"]
+            )
 
     def test_an_employee_gets_none(self):
         self.account.partner_id = self.reader.partner_id

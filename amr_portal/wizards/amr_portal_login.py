@@ -8,7 +8,9 @@ class AmrPortalLogin(models.TransientModel):
     _description = "Login of a resident"
 
     account_id = fields.Many2one("amr.account", required=True, readonly=True)
-    holder = fields.Char(related="account_id.partner_id.name", string="Customer")
+    holder = fields.Char(
+        related="account_id.partner_id.name", related_sudo=False, string="Customer"
+    )
     login = fields.Char("Login name", required=True)
     known = fields.Boolean(compute="_compute_known")
 
