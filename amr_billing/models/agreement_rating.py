@@ -1,6 +1,5 @@
 from datetime import timedelta
 from decimal import Decimal
-from itertools import groupby
 from typing import NamedTuple
 
 from ..rating import RatingError, quantity, rate
@@ -96,10 +95,13 @@ class AgreementRating(AgreementBook):
         The steps of a month stand for its months alone: a month that another tariff
         prices brings no step of this one.
         """
-        for _tariff, gaps in groupby(bill, key=lambda one: one.agreement.tariff_id):
-            stretch = list(gaps)
-            if gap in stretch:
-                break
+        stretch = []
+        for one in bill:
+            if stretch and stretch[-1].agreement.tariff_id != one.agreement.tariff_id:
+                if gap in stretch:
+                    break
+                stretch = []
+            stretch.append(one)
         return stretch[0], stretch[-1]
 
     def _rate_gap(self, bill, gap, energy, last):
