@@ -1,37 +1,22 @@
 """The statements behind the interval store (``amr.interval._ingest``)."""
 
+from .reading_sql import KNOWN, SPAN
+
 # What is known around the delivery is looked for no further away than this: it keeps
 # PostgreSQL out of the partitions of other years.
 NEIGHBOURHOOD = "40 days"
 
 # As in amr_reading_ingest: one sort puts every new row between its neighbours.
-CHECK_SQL = """
+CHECK_SQL = f"""
     DROP TABLE IF EXISTS amr_interval_checked;
     CREATE TEMPORARY TABLE amr_interval_checked ON COMMIT DROP AS
-    WITH span AS (
-        SELECT meter_id, register, min(read_at) AS lo, max(read_at) AS hi
-          FROM amr_reading_stage WHERE meter_id IS NOT NULL
-         GROUP BY meter_id, register
-    ), usable AS NOT MATERIALIZED (
+    WITH span AS ({SPAN}), usable AS NOT MATERIALIZED (
         SELECT meter_id, register, read_at, index FROM amr_interval
          WHERE quality IN ('ok', 'estimated')
            AND read_at BETWEEN %(first)s::timestamp - %(near)s::interval
                            AND %(last)s::timestamp + %(near)s::interval
     ), known AS (
-        SELECT k.* FROM span s CROSS JOIN LATERAL (
-            (SELECT u.* FROM usable u
-              WHERE u.meter_id = s.meter_id AND u.register = s.register
-                AND u.read_at < s.lo
-              ORDER BY u.read_at DESC LIMIT 1)
-            UNION ALL
-            (SELECT u.* FROM usable u
-              WHERE u.meter_id = s.meter_id AND u.register = s.register
-                AND u.read_at BETWEEN s.lo AND s.hi)
-            UNION ALL
-            (SELECT u.* FROM usable u
-              WHERE u.meter_id = s.meter_id AND u.register = s.register
-                AND u.read_at > s.hi
-              ORDER BY u.read_at LIMIT 1)) k
+        {KNOWN}
     ), series AS (
         SELECT true AS fresh, line, meter_id, register, read_at, source, index
           FROM amr_reading_stage WHERE meter_id IS NOT NULL

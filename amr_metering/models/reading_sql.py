@@ -26,19 +26,14 @@ RESOLVE_SQL = """
        AND m.company_id = %(company)s
 """
 
-# What is known around the delivery is fetched once per meter and register, not per
-# row; one sort then puts every new row between its neighbours in time. Only what was
-# read counts as a neighbour: an estimate gives way to a reading, not the reverse.
-CHECK_SQL = f"""
-    CREATE TEMPORARY TABLE amr_reading_checked ON COMMIT DROP AS
-    WITH span AS (
+# What a delivery spans, and what is known before, within and after it: fetched once per
+# meter and register, not per row. The statement itself says what is ``usable``.
+SPAN = """
         SELECT meter_id, register, min(read_at) AS lo, max(read_at) AS hi
           FROM amr_reading_stage WHERE meter_id IS NOT NULL
          GROUP BY meter_id, register
-    ), usable AS NOT MATERIALIZED (
-        SELECT meter_id, register, read_at, kind, index FROM amr_reading
-         WHERE quality = 'ok' AND superseded_by_id IS NULL
-    ), known AS (
+"""
+KNOWN = """
         SELECT k.* FROM span s CROSS JOIN LATERAL (
             (SELECT u.* FROM usable u
               WHERE u.meter_id = s.meter_id AND u.register = s.register
@@ -53,6 +48,17 @@ CHECK_SQL = f"""
               WHERE u.meter_id = s.meter_id AND u.register = s.register
                 AND u.read_at > s.hi
               ORDER BY u.read_at LIMIT 1)) k
+"""
+
+# One sort puts every new row between its neighbours in time. Only what was read counts
+# as a neighbour: an estimate gives way to a reading, not the reverse.
+CHECK_SQL = f"""
+    CREATE TEMPORARY TABLE amr_reading_checked ON COMMIT DROP AS
+    WITH span AS ({SPAN}), usable AS NOT MATERIALIZED (
+        SELECT meter_id, register, read_at, kind, index FROM amr_reading
+         WHERE quality = 'ok' AND superseded_by_id IS NULL
+    ), known AS (
+        {KNOWN}
         UNION ALL
         SELECT i.meter_id, s.register, i.date_from, 'opening', i.start_index
           FROM span s JOIN amr_installation i ON i.meter_id = s.meter_id
