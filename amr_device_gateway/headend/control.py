@@ -8,7 +8,7 @@ import logging
 
 from aiohttp import WSMsgType, web
 
-from .link import Outcome
+from .exchange import Outcome
 from .protocols import registry
 from .protocols.base import UnknownProtocol
 

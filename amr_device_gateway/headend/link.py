@@ -8,56 +8,12 @@ import time
 from collections import deque
 
 from .budget import Budget
+from .exchange import Exchange, Order, Outcome
 from .protocols import registry
 
 _logger = logging.getLogger(__name__)
 
 REMEMBERED = 32
-NOISE = 256
-#: Frames of one reply; a hundred meters' freezes come in about ten.
-MAX_PARTS = 64
-
-
-class Request:
-    """One frame waiting for its reply."""
-
-    __slots__ = ("frame", "protocol", "timeout", "deadline", "priority", "future")
-
-    def __init__(self, protocol, frame, timeout, deadline, priority, future):
-        self.protocol = protocol
-        self.frame = frame
-        self.timeout = timeout
-        self.deadline = deadline
-        self.priority = priority
-        self.future = future
-
-
-class Outcome:
-    """What became of a request: a reply, or an error word; never both.
-
-    ``sent`` tells whether a byte left for the device: after "offline", "deadline" and
-    "busy" none did, after "timeout" one did and the device's state is unknown.
-    """
-
-    __slots__ = ("request", "reply", "error", "ms", "sent", "at")
-
-    def __init__(self, request, reply=None, error=None, ms=0, sent=False):
-        self.request = request
-        self.reply = reply
-        self.error = error
-        self.ms = ms
-        self.sent = sent
-        self.at = time.time() if reply else None
-
-    def as_dict(self):
-        return {
-            "request": self.request.hex(),
-            "reply": self.reply.hex() if self.reply else None,
-            "error": self.error,
-            "ms": self.ms,
-            "sent": self.sent,
-            "at": self.at,
-        }
 
 
 class Link:
@@ -78,10 +34,17 @@ class Link:
         self.watch = None
         self._heap = []
         self._order = itertools.count()
-        self._worker = None
+        self._loop = asyncio.get_running_loop()
+        #: The request that is being worked, its frames and how many of them are sent.
         self._current = None
+        self._steps = ()
+        self._place = 0
+        self._begun = 0.0
         self._exchange = None
         self._free_at = 0.0
+        #: Ends the pause before the next frame; rings when a reply is overdue.
+        self._rest = None
+        self._alarm = None
         self._recent = deque(maxlen=REMEMBERED)
         self._listener = None
         self._gap = None
@@ -95,8 +58,8 @@ class Link:
         old, self.session = self.session, session
         self.since = self.last_seen = time.time()
         self._listener = None
-        if self._exchange and old:
-            self._exchange.lost()
+        if old:
+            self._break_off()
         return old
 
     def detach(self, session):
@@ -104,9 +67,13 @@ class Link:
         if self.session is not session:
             return False
         self.session = None
-        if self._exchange:
-            self._exchange.lost()
+        self._break_off()
         return True
+
+    def _break_off(self):
+        """The reply that is awaited will not come; what waits goes on in a moment."""
+        if self._exchange:
+            self._loop.call_soon(self._exchange.lost)
 
     def touch(self):
         """The device is there, whatever it said."""
@@ -124,9 +91,12 @@ class Link:
         self.touch()
         if self.heartbeat and data == self.heartbeat:
             return
-        if self._exchange:
-            for frame in self._exchange.feed(data):
-                self._unasked(self._exchange.protocol.name, frame)
+        exchange = self._exchange
+        if exchange:
+            for frame in exchange.feed(data):
+                self._unasked(exchange.protocol.name, frame)
+            if exchange.is_over and exchange is self._exchange:
+                self.answered()
         elif b"\x68" in data or self._listener:
             self._listen(data)
 
@@ -138,8 +108,7 @@ class Link:
             self._gap.cancel()
         self._heard(self._listener.feed(data))
         if self._listener.pending:
-            loop = asyncio.get_running_loop()
-            self._gap = loop.call_later(self.config.byte_gap, self._silence)
+            self._gap = self._loop.call_later(self.config.byte_gap, self._silence)
         else:
             self._listener = self._gap = None
 
@@ -177,129 +146,153 @@ class Link:
             return [Outcome(frame, error="offline") for frame in frames]
         if len(self._heap) + len(frames) > self.config.queue_limit:
             return [Outcome(frame, error="busy") for frame in frames]
-        loop = asyncio.get_running_loop()
-        end = loop.time() + deadline
-        requests = [
-            Request(protocol, frame, timeout, end, priority, loop.create_future())
-            for frame in frames
-        ]
-        for request in requests:
+        now = self._loop.time()
+        future = self._loop.create_future()
+        order = Order(protocol, frames, timeout, now + deadline, future)
+        for request in order.requests:
             heapq.heappush(self._heap, (-priority, next(self._order), request))
-        if not self._worker:
-            self._worker = asyncio.create_task(self._work())
-        expiry = loop.call_at(end, self._expire, requests)
+        self._go_on(now)
+        expiry = self._loop.call_at(order.deadline, self._expire, order)
         try:
-            # the last one first: to be woken once, not once for each
-            for request in reversed(requests):
-                await request.future
-            return [request.future.result() for request in requests]
+            await future
         finally:
             expiry.cancel()
-            for request in requests:
-                request.future.cancel()
+            # when the caller has gone, what waits is not sent
+            self._expire(order)
+        return [request.outcome for request in order.requests]
 
-    def _expire(self, requests):
+    def _expire(self, order):
         """The deadline passed: what still waits will not be sent any more."""
-        for request in requests:
-            if request is not self._current and not request.future.done():
-                request.future.set_result(Outcome(request.frame, error="deadline"))
+        for request in order.requests:
+            if request.outcome is None and request is not self._current:
+                request.settle(Outcome(request.frame, error="deadline"))
 
-    async def _work(self):
-        try:
-            while self._heap:
-                # whoever comes during the pause may still be the next
-                await self._pause()
-                if not self._heap:
-                    break
-                _priority, _order, request = heapq.heappop(self._heap)
-                if request.future.done():
-                    continue
-                self._current = request
-                outcome = await self._one(request)
-                self._current = None
-                if not request.future.done():
-                    request.future.set_result(outcome)
-        finally:
-            self._worker = self._current = None
+    def _go_on(self, now):
+        """Begin the next request when the line is free, and has been for long enough.
 
-    async def _pause(self):
-        """Wait until the line has been silent for long enough."""
-        pause = self._free_at - asyncio.get_running_loop().time()
-        if pause > 0:
-            await asyncio.sleep(pause)
+        Whoever comes during the pause may still be the next.
 
-    async def _one(self, request):
-        loop = asyncio.get_running_loop()
-        left = request.deadline - loop.time()
-        if left <= 0:
-            return Outcome(request.frame, error="deadline")
+        :param float now: loop time; asked for once on the way from reply to request
+        """
+        while self._heap and not self._current and not self._rest:
+            if self._free_at > now:
+                self._pause(self._go_on)
+                return
+            _priority, _order, request = heapq.heappop(self._heap)
+            if request.outcome is None:
+                self._begin(request, now)
+
+    def _pause(self, then):
+        """Let the line be silent for a while, then go on with ``then``."""
+        self._rest = self._loop.call_at(self._free_at, self._rested, then)
+
+    def _rested(self, then):
+        self._rest = None
+        then(max(self._loop.time(), self._free_at))
+
+    def _begin(self, request, now):
+        order, frame = request.order, request.frame
+        protocol = order.protocol
+        if order.deadline <= now:
+            request.settle(Outcome(frame, error="deadline"))
+            return
         if not self.session:
-            return Outcome(request.frame, error="offline")
-        self._recent.append((request.protocol.name, request.frame))
-        start = loop.time()
-        if not request.protocol.is_answered(request.frame):
-            self._tell(request)
-            return Outcome(request.frame, sent=True)
-        steps = request.protocol.steps(request.frame)
-        for number, step in enumerate(steps, 1):
-            if number > 1:
-                await asyncio.sleep(self.pace)
-            reply, left = None, request.deadline - loop.time()
-            if not self.session or left <= 0:
-                break
-            # the last answer has to fit the whole: it knows whom the steps were for
-            asked = request.frame if number == len(steps) else step
-            reply = await self._step(request, step, asked, left)
-            if reply is None:
-                break
-        ms = round((loop.time() - start) * 1000)
-        error = None if reply else "timeout"
-        return Outcome(request.frame, reply, error, ms, sent=True)
-
-    def _tell(self, request):
-        """Send what nobody answers."""
-        self.session.send(request.frame)
-        if self.watch:
-            self.watch.frame(self.key, "out", request.protocol, request.frame)
-        self._free_at = asyncio.get_running_loop().time() + self.pace
-
-    async def _step(self, request, step, asked, left):
-        """Send one frame of a request and return the reply, or None."""
-        loop = asyncio.get_running_loop()
-        self._exchange = Exchange(request.protocol, asked, self.config.byte_gap)
-        try:
-            self.session.send(step)
-            if _logger.isEnabledFor(logging.DEBUG):
-                _logger.debug("%s > %s", self.key, _Hex(request.protocol, step))
-            if self.watch:
-                self.watch.frame(self.key, "out", request.protocol, step)
-            reply = await self._exchange.wait(min(request.timeout, left))
-            if self.watch:
-                self._show(request.protocol, step, reply)
-            return reply
-        finally:
-            self._exchange = None
-            self._free_at = loop.time() + self.pace
-
-    def _show(self, protocol, step, reply):
-        if reply:
-            self.watch.frame(self.key, "in", protocol, reply)
+            request.settle(Outcome(frame, error="offline"))
+            return
+        self._recent.append((protocol.name, frame))
+        if protocol.is_answered(frame):
+            self._current, self._begun = request, now
+            self._steps, self._place = protocol.steps(frame), 0
+            self._step(now)
         else:
-            self.watch.silence(self.key, protocol, step, self._exchange.noise)
+            self._send(protocol, frame)
+            self._free_at = now + self.pace
+            request.settle(Outcome(frame, sent=True))
+
+    def _step(self, now):
+        """Send the next frame of the request; its answer comes to :meth:`_answered`."""
+        request, order = self._current, self._current.order
+        until = min(now + order.timeout, order.deadline)
+        if not self.session or until <= now:
+            self._end(None, now)
+            return
+        step = self._steps[self._place]
+        self._place += 1
+        # the last answer has to fit the whole: it knows whom the steps were for
+        asked = request.frame if self._place == len(self._steps) else step
+        self._exchange = Exchange(self, order.protocol, asked, until, order.timeout)
+        if not self._alarm or self._alarm.when() > until:
+            self._set_alarm(until)
+        self._send(order.protocol, step)
+
+    def _send(self, protocol, frame):
+        self.session.send(frame)
+        if _logger.isEnabledFor(logging.DEBUG):
+            _logger.debug("%s > %s", self.key, _Hex(protocol, frame))
+        if self.watch:
+            self.watch.frame(self.key, "out", protocol, frame)
+
+    def _set_alarm(self, when):
+        """See to it that an overdue reply is noticed.
+
+        Most replies come long before: the alarm is not taken back for them, it looks
+        for itself when it rings.
+        """
+        if self._alarm:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(when, self._ring)
+
+    def _ring(self):
+        self._alarm = None
+        exchange = self._exchange
+        if exchange and exchange.until > self._loop.time():
+            self._set_alarm(exchange.until)
+        elif exchange:
+            exchange.lost()
+
+    def answered(self):
+        """The exchange is over, with a reply or without."""
+        exchange, self._exchange = self._exchange, None
+        now = self._loop.time()
+        self._free_at = now + self.pace
+        if self.watch:
+            self._show(exchange)
+        if not exchange.reply or self._place == len(self._steps):
+            self._end(exchange.reply, now)
+        else:
+            self._pause(self._step)
+
+    def _show(self, exchange):
+        protocol = exchange.protocol
+        if exchange.reply:
+            self.watch.frame(self.key, "in", protocol, exchange.reply)
+        else:
+            step = self._steps[self._place - 1]
+            self.watch.silence(self.key, protocol, step, exchange.noise)
+
+    def _end(self, reply, now):
+        """Settle the request, and go on to the next."""
+        request, self._current = self._current, None
+        ms = round((now - self._begun) * 1000)
+        error = None if reply else "timeout"
+        request.settle(Outcome(request.frame, reply, error, ms, sent=True))
+        self._go_on(now)
 
     def stop(self):
         """Give up everything that waits, and the reply that is awaited."""
-        if self._worker:
-            self._worker.cancel()
-        if self._current and not self._current.future.done():
-            error = "timeout" if self._exchange else "offline"
-            self._current.future.set_result(
-                Outcome(self._current.frame, error=error, sent=bool(self._exchange))
-            )
+        for timer in (self._rest, self._alarm):
+            if timer:
+                timer.cancel()
+        self._rest = self._alarm = None
+        if self._exchange:
+            self._exchange.stop()
+        if self._current:
+            frame = self._current.frame
+            self._current.settle(Outcome(frame, error="timeout", sent=True))
         for _priority, _order, request in self._heap:
-            if not request.future.done():
-                request.future.set_result(Outcome(request.frame, error="offline"))
+            request.settle(Outcome(request.frame, error="offline"))
         self._heap.clear()
+        self._current = self._exchange = None
 
     def as_dict(self, state):
         session = self.session
@@ -312,89 +305,6 @@ class Link:
             "last_seen": self.last_seen,
             "state": state,
         }
-
-
-class Exchange:
-    """The request that is on the line now, and the search for its reply.
-
-    A reply of several frames that the device sends by itself is handed over as one:
-    its frames, one behind the other. When the rest does not come, what came is handed
-    over; the last frame tells that it is not the end.
-    """
-
-    def __init__(self, protocol, request, byte_gap):
-        self.protocol = protocol
-        self._request = request
-        self._framer = protocol.Framer()
-        self._byte_gap = byte_gap
-        self._loop = asyncio.get_running_loop()
-        self._future = self._loop.create_future()
-        self._gap = None
-        #: The last bytes that came in, for people who wonder why there is no reply.
-        self.noise = b""
-        self._parts = []
-        self._patience = None
-        self._timeout = 0.0
-
-    def feed(self, data):
-        """Take in bytes; returns the frames that do not answer the request."""
-        self.noise = (self.noise + data)[-NOISE:]
-        others = self._take(self._framer.feed(data))
-        if self._gap:
-            self._gap.cancel()
-        if self._framer.pending and not self._future.done():
-            self._gap = self._loop.call_later(self._byte_gap, self._silence)
-        return others
-
-    def _take(self, frames):
-        others = []
-        for frame in frames:
-            if self._future.done() or not self._belongs(frame):
-                others.append(frame)
-            else:
-                self._keep(frame)
-        return others
-
-    def _belongs(self, frame):
-        if self._parts:
-            return self.protocol.continues(self._parts[-1], frame)
-        return self.protocol.matches(self._request, frame)
-
-    def _keep(self, frame):
-        """Take a frame of the reply; while more are to come, wait for each anew."""
-        self._parts.append(frame)
-        if self.protocol.goes_on(frame) and len(self._parts) < MAX_PARTS:
-            self._wait_on()
-        else:
-            self._future.set_result(b"".join(self._parts))
-
-    def _wait_on(self):
-        if self._patience:
-            self._patience.cancel()
-        self._patience = self._loop.call_later(self._timeout, self.lost)
-
-    def _silence(self):
-        """The line is quiet but a frame seems unfinished: look behind it."""
-        self._take(self._framer.flush())
-
-    def lost(self):
-        """Nothing more will come: the session broke, or the time is up."""
-        if not self._future.done():
-            self._future.set_result(b"".join(self._parts) or None)
-
-    async def wait(self, timeout):
-        """The reply, or None.
-
-        :param timeout: seconds for the first frame, and again for each further one
-        """
-        self._timeout = timeout
-        self._wait_on()
-        try:
-            return await self._future
-        finally:
-            self._patience.cancel()
-            if self._gap:
-                self._gap.cancel()
 
 
 class _Hex:

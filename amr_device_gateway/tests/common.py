@@ -154,6 +154,46 @@ class GatewayMixin:
         meter.link_id = link or cls.link
         return meter
 
+    @classmethod
+    def _remote_meters(cls, numbers, **vals):
+        """Return electricity meters, each installed in a room of its own.
+
+        :param list numbers: their numbers and addresses
+        :param vals: what they are connected to, and other fields of theirs
+        """
+        rooms = cls.env["amr.room"].create(
+            [
+                {"name": number[-5:], "building_id": cls.building.id}
+                for number in numbers
+            ]
+        )
+        points = cls.env["amr.metering.point"].create(
+            [{"utility_id": cls.electricity.id, "room_id": room.id} for room in rooms]
+        )
+        meters = cls.env["amr.meter"].create(
+            [
+                {
+                    "number": number,
+                    "address": number,
+                    "model_id": cls.meter_model.id,
+                    **vals,
+                }
+                for number in numbers
+            ]
+        )
+        cls.env["amr.installation"].create(
+            [
+                {
+                    "meter_id": meter.id,
+                    "point_id": point.id,
+                    "date_from": "2025-12-31 16:00:00",
+                    "start_index": 0,
+                }
+                for meter, point in zip(meters, points, strict=True)
+            ]
+        )
+        return meters
+
     @contextmanager
     def fake_headend(self):
         """Replace head-end and devices; gives the :class:`FakeHeadEnd`."""

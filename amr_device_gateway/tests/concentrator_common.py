@@ -24,36 +24,4 @@ class ConcentratorCommon(GatewayCommon):
     def _meters(cls, count, first=9_900_004_100, **vals):
         """Electricity meters behind the concentrator, each in a room of its own."""
         numbers = [str(number) for number in range(first, first + count)]
-        rooms = cls.env["amr.room"].create(
-            [
-                {"name": number[-4:], "building_id": cls.building.id}
-                for number in numbers
-            ]
-        )
-        points = cls.env["amr.metering.point"].create(
-            [{"utility_id": cls.electricity.id, "room_id": room.id} for room in rooms]
-        )
-        meters = cls.env["amr.meter"].create(
-            [
-                {
-                    "number": number,
-                    "address": number,
-                    "model_id": cls.meter_model.id,
-                    "concentrator_id": cls.concentrator.id,
-                    **vals,
-                }
-                for number in numbers
-            ]
-        )
-        cls.env["amr.installation"].create(
-            [
-                {
-                    "meter_id": meter.id,
-                    "point_id": point.id,
-                    "date_from": "2025-12-31 16:00:00",
-                    "start_index": 0,
-                }
-                for meter, point in zip(meters, points, strict=True)
-            ]
-        )
-        return meters
+        return cls._remote_meters(numbers, concentrator_id=cls.concentrator.id, **vals)

@@ -4,14 +4,18 @@ import asyncio
 import json
 import os
 import socket
+import tempfile
 import threading
 import tty
 from pathlib import Path
+from unittest.mock import patch
 
 from odoo.addons.amr_device_gateway.headend.config import Config
 from odoo.addons.amr_device_gateway.headend.gateway import Gateway
 from odoo.addons.amr_device_gateway.headend.simulator import Simulator
+from odoo.addons.amr_device_gateway.tools import GatewaySettings
 
+EXCHANGE = "odoo.addons.amr_device_gateway.tools.exchange"
 TOKEN = "test-token"
 STARTED = 20
 
@@ -135,3 +139,32 @@ class RealHeadEnd(threading.Thread):
     def stop(self):
         self.loop.call_soon_threadsafe(self._stopping.set)
         self.join(STARTED)
+
+
+class WithHeadEnd:
+    """For tests that speak to a head-end of their own."""
+
+    def make_folder(self):
+        """Return a folder that goes with the test."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return folder.name
+
+    def start_head_end(self, links, dtus=(), **more):
+        """Return a :class:`RealHeadEnd` that runs, and that Odoo speaks to.
+
+        :param links: ``amr.link`` records that it knows
+        :param more: as :class:`RealHeadEnd` has it
+        """
+        rows = [link._prepare_head_end_config() for link in links]
+        head_end = RealHeadEnd(self.make_folder(), rows, dtus, **more)
+        head_end.start()
+        self.addCleanup(head_end.stop)
+        self.assertTrue(head_end.ready.wait(STARTED), "the head-end is up")
+        self.use_head_end(head_end.url)
+        return head_end
+
+    def use_head_end(self, url):
+        """Let Odoo speak to the head-end at an address."""
+        settings = GatewaySettings(url, TOKEN, "02000000", "00000000")
+        self.startPatcher(patch(f"{EXCHANGE}.gateway_settings", lambda: settings))

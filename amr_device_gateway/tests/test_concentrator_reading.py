@@ -1,6 +1,5 @@
 """Concentrators read by Odoo through the real head-end and simulator (KTAMR 4.2.3)."""
 
-import tempfile
 import uuid
 from datetime import datetime, timedelta
 from unittest.mock import patch
@@ -11,17 +10,16 @@ from odoo.tests import tagged
 
 from odoo.addons.amr_device_gateway.headend.protocols import gdw376_frame, registry
 from odoo.addons.amr_device_gateway.headend.simulator.app import Simulator
-from odoo.addons.amr_device_gateway.tools import GatewaySettings
 
 from .concentrator_common import ConcentratorCommon
-from .head_end import STARTED, TOKEN, RealHeadEnd
+from .head_end import WithHeadEnd
 
 COUNT = 120
 GDW376 = registry.get("gdw376")
 
 
 @tagged("post_install", "-at_install")
-class TestConcentratorReading(ConcentratorCommon):
+class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -37,9 +35,6 @@ class TestConcentratorReading(ConcentratorCommon):
 
     def _start(self, archive=True, **more):
         """A head-end with the simulated concentrator logged in."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        link = self.concentrator.link_id
         row = {
             "terminal": self.concentrator.terminal,
             "archive": archive,
@@ -56,19 +51,7 @@ class TestConcentratorReading(ConcentratorCommon):
             ],
             **more,
         }
-        head_end = RealHeadEnd(
-            folder.name, [link._prepare_head_end_config()], [], concentrators=[row]
-        )
-        head_end.start()
-        self.addCleanup(head_end.stop)
-        self.assertTrue(head_end.ready.wait(STARTED), "the head-end is up")
-        settings = GatewaySettings(head_end.url, TOKEN, "02000000", "00000000")
-        self.startPatcher(
-            patch(
-                "odoo.addons.amr_device_gateway.tools.exchange.gateway_settings",
-                lambda: settings,
-            )
-        )
+        head_end = self.start_head_end(self.concentrator.link_id, concentrators=[row])
         self.device = head_end.simulator.concentrators[self.concentrator.terminal]
         if archive:  # as if it had been sent and read back
             self.concentrator.meter_ids.sudo().is_listed = True

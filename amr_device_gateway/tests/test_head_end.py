@@ -1,6 +1,5 @@
 """Odoo's side against the real head-end and the real simulator, over real sockets."""
 
-import tempfile
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -9,11 +8,11 @@ from odoo.tests import tagged
 from odoo.addons.amr_device_gateway.tools import GatewaySettings
 
 from .common import GatewayCommon
-from .head_end import STARTED, TOKEN, RealHeadEnd
+from .head_end import EXCHANGE, WithHeadEnd
 
 
 @tagged("post_install", "-at_install")
-class TestHeadEnd(GatewayCommon):
+class TestHeadEnd(WithHeadEnd, GatewayCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -25,26 +24,7 @@ class TestHeadEnd(GatewayCommon):
 
     def setUp(self):
         super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.head_end = RealHeadEnd(
-            folder.name, self.env["amr.link"]._head_end_config()["links"], self._dtus()
-        )
-        self.head_end.links = [
-            link
-            for link in self.head_end.links
-            if link["terminal"] in (self.link.terminal, self.other_link.terminal)
-        ]
-        self.head_end.start()
-        self.addCleanup(self.head_end.stop)
-        self.assertTrue(self.head_end.ready.wait(STARTED), "the head-end is up")
-        settings = GatewaySettings(self.head_end.url, TOKEN, "02000000", "00000000")
-        self.startPatcher(
-            patch(
-                "odoo.addons.amr_device_gateway.tools.exchange.gateway_settings",
-                lambda: settings,
-            )
-        )
+        self.head_end = self.start_head_end(self.link | self.other_link, self._dtus())
 
     def _dtus(self):
         return [
@@ -131,10 +111,7 @@ class TestHeadEnd(GatewayCommon):
 
     def test_a_wrong_token_is_an_error_and_nothing_is_sent(self):
         settings = GatewaySettings(self.head_end.url, "wrong", "02000000", "0")
-        with patch(
-            "odoo.addons.amr_device_gateway.tools.exchange.gateway_settings",
-            lambda: settings,
-        ):
+        with patch(f"{EXCHANGE}.gateway_settings", lambda: settings):
             command = self.env["amr.command"].create(
                 {"kind": "relay_open", "meter_id": self.meter.id}
             )

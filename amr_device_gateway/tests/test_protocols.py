@@ -1,8 +1,5 @@
 """A meter of each protocol, read from Odoo through a real head-end and real lines."""
 
-import tempfile
-from unittest.mock import patch
-
 from psycopg2 import IntegrityError
 
 from odoo.exceptions import UserError, ValidationError
@@ -10,10 +7,9 @@ from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.amr_device_gateway.headend.protocols import registry
-from odoo.addons.amr_device_gateway.tools import GatewaySettings
 
 from .common import GatewayCommon
-from .head_end import STARTED, TOKEN, RealHeadEnd, SerialLine, free_port
+from .head_end import SerialLine, WithHeadEnd, free_port
 
 
 class ProtocolCommon(GatewayCommon):
@@ -69,7 +65,7 @@ class ProtocolCommon(GatewayCommon):
 
 
 @tagged("post_install", "-at_install")
-class TestProtocolsRead(ProtocolCommon):
+class TestProtocolsRead(WithHeadEnd, ProtocolCommon):
     """One read task over a DTU, a dialled serial server and a local serial port."""
 
     def setUp(self):
@@ -84,24 +80,11 @@ class TestProtocolsRead(ProtocolCommon):
         )
         self._make_meters()
         links = self.link | self.server_link | self.serial_link
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.head_end = RealHeadEnd(
-            folder.name,
-            [link._prepare_head_end_config() for link in links],
+        self.head_end = self.start_head_end(
+            links,
             [{"terminal": self.link.terminal, "meters": self._behind_the_dtu()}],
-            [{"port": port, "meters": self._behind_the_server()}],
-            serial,
-        )
-        self.head_end.start()
-        self.addCleanup(self.head_end.stop)
-        self.assertTrue(self.head_end.ready.wait(STARTED), "the head-end is up")
-        settings = GatewaySettings(self.head_end.url, TOKEN, "02000000", "00000000")
-        self.startPatcher(
-            patch(
-                "odoo.addons.amr_device_gateway.tools.exchange.gateway_settings",
-                lambda: settings,
-            )
+            servers=[{"port": port, "meters": self._behind_the_server()}],
+            serial=serial,
         )
 
     def _outgoing(self, **vals):

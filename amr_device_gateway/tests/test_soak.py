@@ -1,35 +1,35 @@
 """Read task after read task over a line that fails, and nothing is lost or doubled.
 
-``AMR_SOAK=30`` goes on for so many minutes over 2,000 meters.
+``AMR_SOAK=30`` goes on for so many minutes over 2,000 meters, with power cuts on top.
+What happened is in the log, line by line.
 """
 
 import asyncio
 import json
+import logging
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections import Counter
 from pathlib import Path
-from unittest.mock import patch
 
 import requests
 
 from odoo.tests import tagged
 
 from odoo.addons.amr_device_gateway.headend.simulator import Simulator
-from odoo.addons.amr_device_gateway.tools import GatewaySettings
 
 from .common import GatewayCommon
+from .head_end import TOKEN, WithHeadEnd
 
-TOKEN = "soak-token"
-PATIENCE = 900 if os.environ.get("AMR_SOAK") else 60
+_logger = logging.getLogger(__name__)
+
 MINUTES = float(os.environ.get("AMR_SOAK", "0"))
+PATIENCE = 900 if MINUTES else 60
 #: Links, meters behind each, read tasks at least.
-LINKS, METERS = (40, 50) if MINUTES else (4, 6)
-ROUNDS = 3
+LINKS, METERS = (40, 50) if MINUTES else (8, 12)
+ROUNDS = 4
 REPLY_TIMEOUT = 0.4
 #: 5 % of the exchanges go wrong; a delayed reply comes when nobody waits any more.
 FAULTS = {
@@ -41,6 +41,17 @@ FAULTS = {
     "delay_ms": [450, 900],
     "disconnect": 0.01,
 }
+#: Every minute of a long soak some lines break, and some have no power for a while.
+SCRIPT = [
+    {"at": 60 * minute + 20 * place, **step}
+    for minute in range(int(MINUTES))
+    for place, step in enumerate(
+        (
+            {"do": "disconnect", "dtus": 0.1},
+            {"do": "power_cut", "dtus": 0.05, "seconds": 4},
+        )
+    )
+]
 TERMINAL, ADDRESS = 99600001, 996000000001
 #: Megabytes by which the head-end may grow after the first task.
 GROWTH = 8
@@ -86,10 +97,7 @@ class HeadEndProcess:
         return requests.get(f"{self.url}/healthz", timeout=5).json()["online"]
 
     def memory(self):
-        """Resident megabytes."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) / 1024
+        return memory(self.process.pid)
 
     def stop(self):
         self.process.terminate()
@@ -120,6 +128,13 @@ class SimulatorThread(threading.Thread):
         self.loop.close()
 
 
+def memory(process="self"):
+    """Return the resident megabytes of a process."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+
+
 def wait_for(answer, what):
     """Return what ``answer`` returns as soon as that is true."""
     end = time.monotonic() + PATIENCE
@@ -131,29 +146,31 @@ def wait_for(answer, what):
 
 
 @tagged("post_install", "-at_install")
-class TestSoak(GatewayCommon):
+class TestSoak(WithHeadEnd, GatewayCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         parameters = cls.env["ir.config_parameter"]
         parameters.set_param("amr.reply_timeout", str(REPLY_TIMEOUT))
-        cls.links = cls.env["amr.link"]
-        cls.meters = cls.env["amr.meter"]
-        for number in range(LINKS):
-            link = cls._link(str(TERMINAL + number), cls.community)
-            cls.links |= link
-            for place in range(number * METERS, (number + 1) * METERS):
-                room = cls._room(f"S{place:04}")
-                cls.meters |= cls._remote_meter(str(ADDRESS + place), room, link)
+        cls.links = cls.env["amr.link"].create(
+            [
+                {
+                    "name": f"DTU {TERMINAL + number}",
+                    "terminal": str(TERMINAL + number),
+                    "community_id": cls.community.id,
+                }
+                for number in range(LINKS)
+            ]
+        )
+        numbers = [str(ADDRESS + place) for place in range(LINKS * METERS)]
+        cls.meters = cls._remote_meters(numbers)
+        for number, link in enumerate(cls.links):
+            cls.meters[number * METERS : (number + 1) * METERS].link_id = link
 
     def setUp(self):
         super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        links = self.env["amr.link"]._head_end_config()["links"]
-        terminals = set(self.links.mapped("terminal"))
         self.head_end = HeadEndProcess(
-            folder.name, [link for link in links if link["terminal"] in terminals]
+            self.make_folder(), [link._prepare_head_end_config() for link in self.links]
         )
         self.addCleanup(self.head_end.stop)
         self.site = SimulatorThread(
@@ -162,6 +179,7 @@ class TestSoak(GatewayCommon):
                 "control_port": 0,
                 "seed": 5,
                 "faults": FAULTS,
+                "timeline": SCRIPT,
                 "fleet": [
                     {
                         "dtus": LINKS,
@@ -177,13 +195,7 @@ class TestSoak(GatewayCommon):
         self.site.start()
         self.addCleanup(self.site.stop)
         wait_for(lambda: self.head_end.online() == LINKS, "the simulated DTUs")
-        settings = GatewaySettings(self.head_end.url, TOKEN, "02000000", "00000000")
-        self.startPatcher(
-            patch(
-                "odoo.addons.amr_device_gateway.tools.exchange.gateway_settings",
-                lambda: settings,
-            )
-        )
+        self.use_head_end(self.head_end.url)
 
     def _shown(self):
         """Return what each meter shows now, by address; a little more every time."""
@@ -207,23 +219,40 @@ class TestSoak(GatewayCommon):
         return task
 
     def test_every_reading_is_kept_once_or_missed_with_a_reason(self):
-        end, rounds, memory, produced = time.monotonic() + 60 * MINUTES, 0, None, 0
-        while rounds < ROUNDS or time.monotonic() < end:
+        begun, memories, read = time.monotonic(), [], 0
+        while len(memories) < ROUNDS or time.monotonic() - begun < 60 * MINUTES:
             shown = self._shown()
             task = self._read_all()
-            produced += self._check(task, shown)
-            rounds += 1
-            memory = memory or self.head_end.memory()
-        readings = self.env["amr.reading"].search(
-            [("meter_id", "in", self.meters.ids), ("register", "=", "total")]
+            read += self._check(task, shown)
+            memories.append(self.head_end.memory())
+            self._tell(len(memories), read)
+        readings = self.env["amr.reading"]._read_group(
+            [("meter_id", "in", self.meters.ids), ("register", "=", "total")],
+            ["meter_id", "index"],
+            ["__count"],
         )
-        remote = readings.filtered(lambda one: one.source == "remote")
-        self.assertEqual(len(remote), produced)
-        counts = Counter((one.meter_id.id, one.index) for one in remote)
-        self.assertEqual(set(counts.values()), {1})
-        faults = sum(dtu.faults.count for dtu in self.site.simulator.dtus.values())
-        self.assertTrue(faults)
-        self.assertLess(self.head_end.memory() - memory, GROWTH)
+        self.assertEqual(len(readings), read)
+        self.assertEqual({count for _meter, _index, count in readings}, {1})
+        self.assertTrue(sum(one.count for one in self._faults()))
+        self.assertLess(memories[-1] - memories[0], GROWTH)
+
+    def _faults(self):
+        return [dtu.faults for dtu in self.site.simulator.dtus.values()]
+
+    def _tell(self, rounds, read):
+        exchanges = sum(one.exchanges for one in self._faults())
+        faults = sum(one.count for one in self._faults())
+        _logger.info(
+            "soak: %s tasks, %s exchanges, %s faults, %s readings, %s missed with an "
+            "exception; head-end %.1f MB, Odoo with the simulator %.1f MB",
+            rounds,
+            exchanges,
+            faults,
+            read,
+            rounds * len(self.meters) - read,
+            self.head_end.memory(),
+            memory(),
+        )
 
     def _check(self, task, shown):
         """Each line has the reading of its meter, or an open exception.

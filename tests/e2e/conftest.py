@@ -28,7 +28,14 @@ DATA_FILES = sorted((ROOT / "setup/lib").glob("demo_*.py"))
 
 
 # What kills processes comes last, and screens show what the story has left.
-ORDER = ("test_story", "test_screens", "test_prepaid", "test_bad_input", "test_kill")
+ORDER = (
+    "test_story",
+    "test_screens",
+    "test_prepaid",
+    "test_bad_input",
+    "test_kill",
+    "test_kill_again",
+)
 
 
 def pytest_collection_modifyitems(items):

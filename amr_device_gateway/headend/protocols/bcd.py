@@ -53,7 +53,7 @@ def pack_digits(text, size):
     """
     if not text.isascii() or not text.isdigit() or len(text) > 2 * size:
         raise EncodeError(f"“{text}” must have 1 to {2 * size} digits.")
-    return bytes(reversed(bytes.fromhex(text.zfill(2 * size))))
+    return bytes.fromhex(text.zfill(2 * size))[::-1]
 
 
 def pack_number(value, size, decimals=0):

@@ -119,11 +119,11 @@ class Concentrator(Dtu):
             await asyncio.sleep(POLL)
             self.poll()
 
-    def _framers(self):
+    def framers(self):
         self.logged_in.clear()
         return [self.protocol.Framer()]
 
-    def _serve(self, raw, writer):
+    def serve(self, raw, transport):
         if self.dark:
             return
         frame = gdw376_frame.parse(raw)
@@ -133,9 +133,9 @@ class Concentrator(Dtu):
             self.logged_in.set()
             return
         self.requests.append(raw)
-        self._spawn(self._work(frame, raw, writer))
+        self._spawn(self._work(frame, raw, transport))
 
-    async def _work(self, frame, raw, writer):
+    async def _work(self, frame, raw, transport):
         if self.delay_ms:
             await asyncio.sleep(self.delay_ms / 1000)
         if self.silent:
@@ -143,7 +143,7 @@ class Concentrator(Dtu):
         if self.drop_replies:
             self.drop_replies -= 1
             return
-        self._reply_to(writer, self.answer(frame, raw))
+        self._reply_to(transport, self.answer(frame, raw))
 
     # === ANSWERS === #
 

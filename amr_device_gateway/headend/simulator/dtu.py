@@ -1,7 +1,6 @@
 """A simulated DTU: dials the head-end, names itself, and passes bytes to its meters."""
 
 import asyncio
-import contextlib
 import logging
 
 from ..protocols import registry
@@ -13,6 +12,33 @@ _logger = logging.getLogger(__name__)
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
 #: Noise that looks like the beginning of a frame of either protocol.
 NOISE = b"\x00\xff\x68\x10\x68\x16\xfe"
+
+
+class Connection(asyncio.Protocol):
+    """One connection of a DTU: cuts what comes in into frames, for it to serve."""
+
+    def __init__(self, dtu):
+        self.dtu = dtu
+        self.transport = None
+        #: Done when the connection is over.
+        self.gone = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self._framers = self.dtu.framers()
+
+    def data_received(self, data):
+        self.dtu.line.put(len(data))
+        for framer in self._framers:
+            frames = framer.feed(data)
+            if framer.pending:
+                frames += framer.flush()
+            for frame in frames:
+                self.dtu.serve(frame, self.transport)
+
+    def connection_lost(self, exc):
+        if not self.gone.done():
+            self.gone.set_result(exc)
 
 
 class Dtu:
@@ -34,7 +60,7 @@ class Dtu:
         self.connected = asyncio.Event()
         self._wanted = asyncio.Event()
         self._wanted.set()
-        self._writer = None
+        self._transport = None
         self._task = None
         self._answers = set()
         #: Meters by their address as it is in a frame: with thousands of meters most
@@ -53,8 +79,8 @@ class Dtu:
 
     def disconnect(self):
         """Break the connection now; it is dialled again unless kept offline."""
-        if self._writer:
-            self._writer.transport.abort()
+        if self._transport:
+            self._transport.abort()
 
     def set_online(self, online):
         """Keep away from the head-end, or come back."""
@@ -86,51 +112,43 @@ class Dtu:
 
     def uplink(self, frame):
         """Send bytes that nobody asked for."""
-        if self._writer:
-            self._writer.write(frame)
+        if self._transport:
+            self._transport.write(frame)
 
     async def _run(self):
         pause = FIRST_PAUSE
         while True:
             await self._wanted.wait()
+            loop = asyncio.get_running_loop()
             try:
-                reader, self._writer = await asyncio.open_connection(
-                    self.host, self.port
+                _transport, connection = await loop.create_connection(
+                    lambda: Connection(self), self.host, self.port
                 )
             except OSError:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LAST_PAUSE)
                 continue
             pause = FIRST_PAUSE
-            await self._session(reader)
+            await self._session(connection)
             await asyncio.sleep(pause)
 
-    async def _session(self, reader):
+    async def _session(self, connection):
+        self._transport = connection.transport
         beats = asyncio.create_task(self._beat())
-        self._writer.write(self.packet)
+        self._transport.write(self.packet)
         self.connects += 1
         self.connected.set()
         try:
-            with contextlib.suppress(ConnectionError):
-                await self._listen(reader, self._writer)
+            await connection.gone
         finally:
             self.connected.clear()
             beats.cancel()
             for task in self._answers:
                 task.cancel()
-            self._writer.close()
-            self._writer = None
+            self._transport.close()
+            self._transport = None
 
-    async def _listen(self, reader, writer):
-        """Answer the requests from ``reader`` until it ends."""
-        framers = self._framers()
-        while data := await reader.read(4096):
-            self.line.put(len(data))
-            for framer in framers:
-                for frame in framer.feed(data) + framer.flush():
-                    self._serve(frame, writer)
-
-    def _framers(self):
+    def framers(self):
         """One for all frames that show where they begin, one for each other kind."""
         spoken = {one.protocol.name: one.protocol for one in self.meters}
         others = [one.Framer() for one in spoken.values() if not one.recognisable]
@@ -140,25 +158,25 @@ class Dtu:
         while self.heartbeat > 0:
             await asyncio.sleep(self.heartbeat)
             if not self.dark:
-                self._writer.write(self.beat)
+                self._transport.write(self.beat)
 
     def _spawn(self, coroutine):
         task = asyncio.create_task(coroutine)
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
 
-    def _serve(self, frame, writer):
+    def serve(self, frame, transport):
         """Let the addressed meter answer; without a task where nothing takes time."""
         if self.line.seconds:
-            self._spawn(self._carry(frame, writer))
+            self._spawn(self._carry(frame, transport))
         else:
-            self._answer(frame, writer)
+            self._answer(frame, transport)
 
-    async def _carry(self, frame, writer):
+    async def _carry(self, frame, transport):
         await self.line.carried()
-        self._answer(frame, writer)
+        self._answer(frame, transport)
 
-    def _answer(self, frame, writer):
+    def _answer(self, frame, transport):
         """What the meter did is on disk before it says so."""
         if self.dark:
             return
@@ -169,7 +187,7 @@ class Dtu:
             if kind in ("relay", "credit"):
                 self.on_change()
             late = meter.state.delay_ms / 1000
-            self._reply_to(writer, [reply], meter.fault(kind), late)
+            self._reply_to(transport, [reply], meter.fault(kind), late)
             return
 
     def _meant(self, frame):
@@ -177,31 +195,31 @@ class Dtu:
         by_wire = self._by_wire
         return by_wire.get(frame[1:7]) or by_wire.get(frame[2:9]) or self.meters
 
-    def _reply_to(self, writer, replies, fault=None, late=0.0):
+    def _reply_to(self, transport, replies, fault=None, late=0.0):
         """Send the answer to a request, or what faults make of it."""
         chance = self.faults.draw()
         replies = [spoil(reply, fault or chance.kind) for reply in replies]
         if late or chance.late or self.line.seconds:
-            self._spawn(self._later(late + chance.late, writer, replies, chance))
+            self._spawn(self._later(late + chance.late, transport, replies, chance))
         else:
-            self._send(writer, replies, chance)
+            self._send(transport, replies, chance)
 
-    async def _later(self, late, writer, replies, chance):
+    async def _later(self, late, transport, replies, chance):
         if late:
             await asyncio.sleep(late)
         for reply in replies:
             self.line.put(len(reply), follows=not late)
             await self.line.carried()
-            self._send(writer, [reply], chance)
+            self._send(transport, [reply], chance)
 
-    def _send(self, writer, replies, chance):
+    def _send(self, transport, replies, chance):
         if self.dark:
             return
         if chance.kind == "disconnect":
-            writer.transport.abort()
+            transport.abort()
             return
         for reply in replies:
-            writer.write(reply)
+            transport.write(reply)
 
 
 def spoil(reply, fault):

@@ -41,7 +41,8 @@ class Faults:
 
     def __init__(self, seed, terminal, rates=None):
         self._random = random.Random(f"{seed}/{terminal}/faults")
-        self.count = 0
+        #: Replies so far, and faults that befell them.
+        self.exchanges = self.count = 0
         self.use(rates or {})
 
     def use(self, rates):
@@ -58,6 +59,7 @@ class Faults:
 
     def draw(self):
         """The fault of the next exchange."""
+        self.exchanges += 1
         if not self._rates:
             return Fault()
         drawn, late = self._random.random(), self._random.uniform(*self._delay)

@@ -23,6 +23,7 @@ class State:
     """What survives a restart; numbers in kWh or m³, times in epoch seconds.
 
     :param relay: 'closed' = supplied, 'open' = cut (for water: valve shut)
+    :param switches: how many commands have opened or closed it
     :param clock_offset: seconds that its clock is ahead; behind when negative
     :param clock_rate: seconds a day that it gains, since ``clock_at``
     :param clock_adjusted_on: its own day of the last broadcast it obeyed
@@ -42,6 +43,7 @@ class State:
     index: Decimal = Decimal(0)
     per_hour: Decimal = Decimal(0)
     relay: str = "closed"
+    switches: int = 0
     prepaid: bool = False
     balance: Decimal = Decimal(0)
     purchase_no: int = 0
@@ -72,6 +74,7 @@ class State:
 MEMORY = (
     "index",
     "relay",
+    "switches",
     "balance",
     "purchase_no",
     "tripped",
@@ -151,15 +154,15 @@ class Meter:
 
     def _count(self, now):
         state = self.state
-        seconds = self._load.seconds(state.at, max(now, state.at))
-        state.at = max(now, state.at)
-        if state.relay == "open" or state.dark:
+        since, state.at = state.at, max(now, state.at)
+        if state.relay == "open" or state.dark or not state.per_hour:
             return
+        seconds = self._load.seconds(since, state.at)
         used = state.per_hour * seconds / HOUR
         if state.prepaid:
             used = min(used, state.balance)
             state.balance -= used
-            if state.per_hour and not state.balance:
+            if not state.balance:
                 state.relay, state.tripped = "open", True
         state.index = (state.index + used) % ROLLOVER
 
@@ -237,6 +240,7 @@ class Meter:
     def switch(self, close):
         self.advance()
         self.state.relay = "closed" if close else "open"
+        self.state.switches += 1
         self.state.tripped = False
 
     def credit(self, number, amount):

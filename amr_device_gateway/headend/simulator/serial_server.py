@@ -1,9 +1,8 @@
 """A simulated serial server: meters on a line, behind a port that is dialled."""
 
 import asyncio
-import contextlib
 
-from .dtu import Dtu
+from .dtu import Connection, Dtu
 
 
 class SerialServer(Dtu):
@@ -13,10 +12,11 @@ class SerialServer(Dtu):
         row = {"terminal": "", "heartbeat": 0, **row}
         super().__init__(row, meters, "127.0.0.1", int(row["port"]), on_change, faults)
         self._server = None
-        self._writers = set()
+        self._connections = []
 
     async def start(self):  # pylint: disable=missing-return
-        self._server = await asyncio.start_server(self._dialled, self.host, self.port)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._dialled, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self):  # pylint: disable=missing-return
@@ -27,14 +27,12 @@ class SerialServer(Dtu):
         await self._server.wait_closed()
 
     def disconnect(self):  # pylint: disable=missing-return
-        for writer in self._writers:
-            writer.transport.abort()
+        connections, self._connections = self._connections, []
+        for connection in connections:
+            if connection.transport:
+                connection.transport.abort()
 
-    async def _dialled(self, reader, writer):
-        self._writers.add(writer)
-        try:
-            with contextlib.suppress(ConnectionError):
-                await self._listen(reader, writer)
-        finally:
-            self._writers.discard(writer)
-            writer.close()
+    def _dialled(self):
+        connection = Connection(self)
+        self._connections.append(connection)
+        return connection
