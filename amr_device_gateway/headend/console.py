@@ -6,6 +6,9 @@ from datetime import date, datetime
 from .protocols import registry
 from .protocols.base import Decoded, Fault, ProtocolError
 
+#: Characters of a line; the longest frame of any protocol has 16,391 bytes.
+MAX_LINE = 1 << 16
+
 
 class ConsoleError(ValueError):
     """The command line cannot be carried out; the message is a sentence."""
@@ -52,14 +55,32 @@ def run(args, stream, parser=None):
     if options.action == "encode":
         yield from encode(options)
         return
-    lines = stream if options.frame == "-" else [options.frame]
-    for line in lines:
+    if options.frame != "-":
+        yield decode(options.frame, options.protocol)
+        return
+    for line in _lines(stream):
         if line.strip():
             yield decode(line, options.protocol)
 
 
+def _lines(stream):
+    """Lines of a text stream; what is no text makes a line that is no hex.
+
+    Of a line that is too long no more than its beginning is kept, to be told of.
+    """
+    stream = getattr(stream, "buffer", stream)
+    while line := stream.readline(MAX_LINE + 2):
+        part, end = line, "\n" if isinstance(line, str) else b"\n"
+        while len(part) > MAX_LINE and not part.endswith(end):
+            part = stream.readline(MAX_LINE + 2)
+        yield line if isinstance(line, str) else line.decode("latin-1")
+
+
 def decode(text, name=None):
     """Decoded form of one frame in hex, as a dict; never raises."""
+    if len(text.strip()) > MAX_LINE:
+        fault = Fault("length", f"A line has {MAX_LINE} characters at most.")
+        return Decoded(name, error=fault).as_dict()
     try:
         frame = bytes.fromhex("".join(text.split()))
     except ValueError:

@@ -19,6 +19,8 @@ CONCENTRATOR, CONCENTRATOR_PROTOCOL = "concentrator", "gdw376"
 MAX_PARTS = 32
 DEADLINE = 60
 
+#: What the manual's console says of itself when it starts.
+SHORT = {"?": "list", "!": "exit"}
 #: The forms of the manual, by their letter.
 MANUAL = {
     "?": "list",
@@ -67,6 +69,7 @@ class Operator:
         words = as_words(words)
         if not words:
             return
+        words[0] = SHORT.get(words[0], words[0])
         command = COMMANDS.get(words[0])
         if command is None:
             raise OperatorError(f"There is no command “{words[0]}”; see “list all”.")

@@ -133,11 +133,12 @@ def parse_rtu(raw):
         return Fault("frame", "This is no Modbus frame: no unit and function code.")
     if len(raw) not in _sizes(raw):
         return Fault("frame", f"This is no Modbus frame: {len(raw)} bytes do not fit.")
-    if crc(raw[:-2]) != raw[-2:]:
+    computed = crc(raw[:-2])
+    if computed != raw[-2:]:
         return Fault(
             "checksum",
             f"The checksum is wrong: {raw[-2:].hex().upper()} received, "
-            f"{crc(raw[:-2]).hex().upper()} computed.",
+            f"{computed.hex().upper()} computed.",
         )
     return Frame(raw[0], raw[1], raw[2:-2])
 

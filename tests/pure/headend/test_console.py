@@ -35,6 +35,20 @@ def test_decode_a_stream():
     assert third["protocol"] is None
 
 
+def test_decode_survives_what_is_no_text_and_no_end():
+    """Bytes that are no text, a line of megabytes, a lone 68 without a line end."""
+    data = b"\xff\xfe\x00binary\n" + b"6810" * 1_000_000 + b"\n" + b"68"
+    stream = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
+    binary, long, lone = console.run(["decode", "-"], stream)
+    assert binary["error"].startswith("This is no hex")
+    assert long["error"] == "A line has 65536 characters at most."
+    assert lone["error"] == "The frame is truncated: 1 bytes only."
+    assert [run("decode", text)[0]["values"] for text in ("", "68" * 40_000)] == [
+        [],
+        [],
+    ]
+
+
 def test_decode_says_what_is_wrong():
     (answer,) = run("decode", "6801000000000068110433333433FF16")
     assert answer["error"] == "The checksum is wrong: FF received, B3 computed."

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import sys
+import tty
 from datetime import datetime
 from pathlib import Path
 
@@ -228,6 +230,37 @@ def test_the_forms_of_the_manual():
     assert as_words("  # nothing") == []
     with pytest.raises(OperatorError, match="No closing quotation"):
         as_words("open 'x")
+
+
+def test_a_person_at_a_terminal(site):
+    """On a terminal the console asks for each command, and leaves with the manual's
+    own “!”."""
+
+    async def body(console, _place, _gateway):
+        far, near = os.openpty()
+        tty.setraw(near)
+        with open(near) as keys, open(near, "w", closefd=False) as screen:
+            args = ["--url", console.url, "--protocol", "dlt645-2007"]
+            working = asyncio.create_task(
+                asyncio.to_thread(shell.main, args, keys, screen)
+            )
+
+            async def see(text):
+                seen = ""
+                while text not in seen:
+                    seen += (await asyncio.to_thread(os.read, far, 4096)).decode()
+                return seen
+
+            await see(shell.PROMPT)
+            os.write(far, b"?\n")
+            assert "watch [LINK]" in await see(shell.PROMPT)
+            os.write(far, f"o:1\ng:{POWER}\n".encode())
+            assert "online" in await see("1234.56")
+            os.write(far, b"!\n")
+            assert await working == 0
+        os.close(far)
+
+    site(body)
 
 
 def test_odoo_s_own_command_line(site):
