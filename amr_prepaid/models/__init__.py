@@ -12,6 +12,7 @@ from . import amr_command
 from . import amr_exception
 from . import amr_meter
 from . import amr_meter_opening
+from . import amr_meter_ratio
 from . import amr_meter_series
 from . import account_chart_template
 from . import account_move

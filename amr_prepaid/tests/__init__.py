@@ -8,4 +8,5 @@ from . import test_current_data
 from . import test_online
 from . import test_promises
 from . import test_quote
+from . import test_ratio
 from . import test_series
