@@ -12,6 +12,7 @@ from . import amr_link_clock
 from . import amr_command
 from . import amr_command_relay
 from . import amr_command_identify
+from . import amr_command_measure
 from . import amr_command_clock
 from . import amr_command_frame
 from . import amr_card_reader

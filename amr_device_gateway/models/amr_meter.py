@@ -20,6 +20,7 @@ class AmrMeter(models.Model):
     link_online = fields.Boolean(related="link_id.online", string="Link online")
     protocol = fields.Selection(related="model_id.protocol")
     has_local_address = fields.Boolean(related="model_id.has_local_address")
+    utility_code = fields.Selection(related="utility_id.code")
     bus_address = fields.Char(
         "Address on the line",
         tracking=True,
@@ -120,6 +121,17 @@ class AmrMeter(models.Model):
 
         :raises UserError: a meter that cannot be asked from here
         """
+        return self._ask("identify")
+
+    def action_measure(self):
+        """Ask these meters for voltage, current, power and energy both ways.
+
+        :raises UserError: a meter that cannot be asked from here
+        """
+        return self._ask("measure")
+
+    def _ask(self, kind):
+        """Write down and enqueue a question for each meter."""
         self.check_access("read")
         for meter in self.filtered(lambda meter: not meter.is_remote):
             raise UserError(
@@ -133,7 +145,7 @@ class AmrMeter(models.Model):
             .create(
                 [
                     {
-                        "kind": "identify",
+                        "kind": kind,
                         "meter_id": meter.id,
                         "requested_by": self.env.uid,
                     }

@@ -9,6 +9,7 @@ from . import test_head_end
 from . import test_headend_controller
 from . import test_headend_event
 from . import test_link
+from . import test_measure
 from . import test_meter
 from . import test_protocols
 from . import test_read_task

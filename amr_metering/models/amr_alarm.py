@@ -82,6 +82,7 @@ class AmrAlarm(models.Model):
         [
             ("voltage", "Voltage (V)"),
             ("current", "Current (A)"),
+            ("neutral", "Neutral and phase current differ (A)"),
             ("day", "Use of a day"),
             ("month", "Use of the month"),
             ("night", "Use of a night"),

@@ -7,6 +7,7 @@ from odoo.exceptions import ValidationError
 LIMITS = {
     "voltage": "voltage_max",
     "current": "current_max",
+    "neutral": "neutral_max",
     "day": "day_max",
     "month": "month_max",
     "night": "night_max",
@@ -66,6 +67,13 @@ class AmrAlarmLimit(models.Model):
     current_max = fields.Float(
         "Current max. (A)", digits=(8, 2), help="0: not watched."
     )
+    neutral_max = fields.Float(
+        "Neutral difference max. (A)",
+        digits=(8, 2),
+        help="By how much the currents of neutral and phase may differ on single-phase "
+        "meters that measure both: more means that something is supplied past the "
+        "meter (theft). 0: not watched.",
+    )
     day_max = fields.Float(
         "Use a day max.",
         digits="AMR Consumption",
@@ -104,8 +112,8 @@ class AmrAlarmLimit(models.Model):
         "There are limits for this utility, model and community already; change those.",
     )
     _limits_positive = models.Constraint(
-        "CHECK (LEAST(voltage_max, current_max, day_max, month_max, night_max,"
-        " remaining_min) >= 0)",
+        "CHECK (LEAST(voltage_max, current_max, neutral_max, day_max, month_max,"
+        " night_max, remaining_min) >= 0)",
         "A limit may not be negative; 0 switches it off.",
     )
 

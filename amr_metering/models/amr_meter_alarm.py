@@ -22,6 +22,7 @@ EFFECTIVE_SQL = """
      CROSS JOIN LATERAL (VALUES
         ('voltage', COALESCE(NULLIF(m.alarm_voltage_max, 0), l.voltage_max)),
         ('current', COALESCE(NULLIF(m.alarm_current_max, 0), l.current_max)),
+        ('neutral', COALESCE(NULLIF(m.alarm_neutral_max, 0), l.neutral_max)),
         ('day', COALESCE(NULLIF(m.alarm_day_max, 0), l.day_max)),
         ('month', COALESCE(NULLIF(m.alarm_month_max, 0), l.month_max)),
         ('night', COALESCE(NULLIF(m.alarm_night_max, 0), l.night_max)),
@@ -49,6 +50,11 @@ class AmrMeter(models.Model):
     )
     alarm_current_max = fields.Float(
         "Own current max. (A)", digits=(8, 2), help="0: as the set of limits."
+    )
+    alarm_neutral_max = fields.Float(
+        "Own neutral difference max. (A)",
+        digits=(8, 2),
+        help="0: as the set of limits.",
     )
     alarm_day_max = fields.Float(
         "Own use a day max.", digits="AMR Consumption", help="0: as the set of limits."
@@ -84,8 +90,8 @@ class AmrMeter(models.Model):
     open_alarm_count = fields.Integer(compute="_compute_open_alarm_count")
 
     _alarm_limits_positive = models.Constraint(
-        "CHECK (LEAST(alarm_voltage_max, alarm_current_max, alarm_day_max,"
-        " alarm_month_max, alarm_night_max, alarm_remaining_min) >= 0)",
+        "CHECK (LEAST(alarm_voltage_max, alarm_current_max, alarm_neutral_max,"
+        " alarm_day_max, alarm_month_max, alarm_night_max, alarm_remaining_min) >= 0)",
         "A limit may not be negative; 0 means as the set of limits.",
     )
 

@@ -146,11 +146,25 @@ class AmrSnapshot(models.Model):
         return self.env.cr.rowcount
 
     @api.model
+    def _describe_values(self, values):
+        """Return measured values as one line, such as "Ua (V) 220.1, In (A) 1.2".
+
+        :param dict values: ``{field name: Decimal}``
+        """
+        labels = self.fields_get(MEASURED, ["string"])
+        return ", ".join(
+            f"{labels[name]['string']} {values[name].normalize():f}"
+            for name in MEASURED
+            if name in values
+        )
+
+    @api.model
     def _get_alarm_values(self):
         """Return what meters measured last, within a day, to compare with limits.
 
         :return: list of ``(meter_id, kind, Decimal)``: the highest of the phases, in
-            volt and ampere
+            volt and ampere; of single-phase meters that measure both wires by how much
+            they differ
         """
         return self.env.execute_query(
             SQL(
@@ -162,7 +176,9 @@ class AmrSnapshot(models.Model):
                          ORDER BY meter_id, read_at DESC) s
                  CROSS JOIN LATERAL (VALUES
                     ('voltage', GREATEST(voltage_a, voltage_b, voltage_c)),
-                    ('current', GREATEST(current_a, current_b, current_c))
+                    ('current', GREATEST(current_a, current_b, current_c)),
+                    ('neutral', CASE WHEN current_b IS NULL AND current_c IS NULL
+                                THEN abs(abs(current_n) - abs(current_a)) END)
                  ) v(kind, value)
                  WHERE v.value IS NOT NULL
                 """,

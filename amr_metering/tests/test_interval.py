@@ -278,6 +278,34 @@ class TestInterval(MeteringCommon):
         alarm = self.env["amr.alarm"].search([("meter_id", "=", self.meter.id)])
         self.assertEqual((alarm.kind, alarm.value), ("voltage", 250.5))
 
+    def test_current_past_the_meter_is_an_alarm(self):
+        """S3 七.2: the neutral transformer of a single-phase meter against theft."""
+        self.env["amr.alarm.limit"].search([]).active = False
+        self.env["amr.alarm.limit"].create(
+            {"community_id": self.community.id, "neutral_max": 2}
+        )
+
+        def measure(hour, **values):
+            at = datetime.now() - timedelta(hours=hour)
+            row = {"meter_id": self.meter.id, "read_at": at}
+            for name, value in values.items():
+                row[name] = dec(value)
+            self.env["amr.snapshot"]._ingest([row])
+            self.env["amr.alarm"]._cron_check()
+            return self.env["amr.alarm"].search(
+                [("meter_id", "=", self.meter.id), ("state", "!=", "closed")]
+            )
+
+        self.assertFalse(measure(9, current_a="10", current_n="11.9"))
+        self.assertFalse(measure(8, current_a="10"), "it has no second transformer")
+        three_phases = {"current_b": "2", "current_c": "3", "current_n": "8"}
+        self.assertFalse(measure(7, current_a="1", **three_phases), "its sum, not one")
+        # the sign is the direction of the energy
+        alarm = measure(6, current_a="-2.5", current_n="9.75")
+        self.assertEqual((alarm.kind, alarm.value), ("neutral", 7.25))
+        self.assertIn("7.25, limit 2", alarm._describe())
+        self.assertFalse(measure(5, current_a="2.5", current_n="2.5"))
+
     def test_use_of_a_night_is_known_from_hours(self):
         """Local midnight and 06:00 of 2 March, both from the interval store."""
         self._ingest(*self._hours(*range(10, 17), start="2026-03-01 16:00:00"))

@@ -351,6 +351,13 @@ class Protocol:
         """Requests for the meter's own number and how it is set."""
         return self.read_index(address)
 
+    def read_measured(self, address, phases="a"):
+        """Requests for voltage, current, power, frequency and energy both ways.
+
+        :param str phases: ``a``, or ``abc``
+        """
+        raise self._unsupported("measured values")
+
     def read_daily(self, address, days_back):
         """Requests for the daily freeze ``days_back`` midnights ago (1 = the last)."""
         raise self._unsupported("daily freezes")

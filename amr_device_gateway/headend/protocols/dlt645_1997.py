@@ -23,6 +23,8 @@ CLOCK, WRITE_ADDRESS, PASSWORD = 0x08, 0x0A, 0x0F
 
 FORWARD_ACTIVE_TOTAL, FORWARD_ACTIVE = 0x9010, 0x901F
 DATE, TIME = 0xC010, 0xC011
+#: Power, its factor, energy taken and given back.
+MEASURED = (0xB630, 0xB650, FORWARD_ACTIVE_TOTAL, 0x9020)
 METER_NUMBER = 0xC032
 MAX_SETTLEMENTS = 2
 
@@ -168,6 +170,11 @@ class Dlt645v1997(Protocol):
     def identify(self, address):
         """Meter number and index."""
         return [self.read_item(address, METER_NUMBER), *self.read_index(address)]
+
+    def read_measured(self, address, phases="a"):
+        numbers = ["abc".index(phase) + 1 for phase in phases]
+        items = [di | number for di in (0xB610, 0xB620) for number in numbers]
+        return [self.read_item(address, di) for di in (*items, *MEASURED)]
 
     def read_settlement(self, address, number):
         """Index of all rates at the last (1) or last but one (2) settlement."""

@@ -22,6 +22,8 @@ FREEZE_TIME, FREEZE_FORWARD = 0x05060000, 0x05060100
 STATUS_WORD_3 = 0x04000503
 COMM_ADDRESS, METER_NUMBER = 0x04000401, 0x04000402
 DATE, TIME = 0x04000101, 0x04000102
+#: Neutral current, power, its factor, frequency, energy taken and given back.
+MEASURED = (0x02800001, 0x02030000, 0x02060000, 0x02800002, 0x00010000, 0x00020000)
 
 TRIP, ALLOW_CLOSE, CLOSE_NOW = 0x1A, 0x1B, 0x1C
 #: N1 of a relay command. "allow_close": the user must press the key on the meter.
@@ -119,6 +121,13 @@ class Dlt645v2007(Prepaid):
         items = (COMM_ADDRESS, METER_NUMBER, STATUS_WORD_3)
         requests = [self.read_item(address, di) for di in items]
         return requests + self.read_index(address)
+
+    def read_measured(self, address, phases="a"):
+        """Item by item: a block is refused as a whole for a phase a meter has not."""
+        numbers = ["abc".index(phase) + 1 for phase in phases]
+        items = [0x02000000 | di2 << 16 | n << 8 for di2 in (1, 2) for n in numbers]
+        items += MEASURED
+        return [self.read_item(address, di) for di in items]
 
     def read_daily(self, address, days_back):
         """The freeze's registers, then the time it was taken.

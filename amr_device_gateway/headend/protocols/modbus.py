@@ -92,6 +92,10 @@ class Modbus(Protocol):
             if block.has_index
         ]
 
+    def read_measured(self, address, phases="a"):
+        """Every block of the model: it has what the meter measures, and no more."""
+        return [self.read_block(address, block.name) for block in self.blocks]
+
     def _read(self, address, function, start, count):
         unit = unit_of(address)
         message = frames.read_request(unit, function, start, count)

@@ -13,6 +13,17 @@ from .meter import CENT, Meter
 #: How many of ten hundredths of a kWh each of the four rates counts.
 SHARES = (3, 3, 2, 2)
 
+#: What it measures: name in its row, bytes, decimals (DL/T 645-2007, table A.3).
+MEASURED = {
+    0x02010100: ("voltage", 2, 1),
+    0x02020100: ("current", 3, 3),
+    0x02800001: ("neutral_current", 3, 3),
+    0x02030000: ("power", 3, 4),
+    0x02060000: ("power_factor", 2, 3),
+    0x02800002: ("frequency", 2, 2),
+    0x00020000: ("reverse", 4, 2),
+}
+
 NO_DATA, PASSWORD = 1 << 1, 1 << 2
 REPEAT, ESAM, CUSTOMER, COUNT = 1 << 1, 1 << 2, 1 << 4, 1 << 5
 
@@ -87,8 +98,11 @@ class ElectricityMeter(Meter):
             0x04000102: lambda: bcd.pack_digits(f"{now:%H%M%S}", 3),
             0x04000401: self._packed_address,
             0x04000402: self._packed_address,
-            0x02010100: lambda: bcd.pack_number("220.0", 2, 1),
         }
+        if di in MEASURED:
+            name, size, decimals = MEASURED[di]
+            value = self.state.measured.get(name)
+            return None if value is None else bcd.pack_number(value, size, decimals)
         return simple[di]() if di in simple else None
 
     def _energy(self, total, rate):

@@ -33,6 +33,7 @@ class State:
     :param only: faults befall only this kind of request: read, relay or credit
     :param tripped: the relay opened by itself because the credit was used up
     :param freezes: index at local midnight by ISO date, for days that were lived
+    :param measured: volts, amperes, … as text by name; what is left out it has not
     :param load: how the use is spread over a day, a name of :data:`.load.SHAPES`
     :param dark: there is no power: nothing is counted
     :param origin: index and time when the meter was first started
@@ -57,6 +58,7 @@ class State:
     silent: bool = False
     dark: bool = False
     load: str = "flat"
+    measured: dict = field(default_factory=lambda: {"voltage": "220.0"})
     drop_replies: int = 0
     corrupt_replies: int = 0
     garble_replies: int = 0
