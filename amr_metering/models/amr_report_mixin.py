@@ -98,28 +98,44 @@ class AmrReportMixin(models.AbstractModel):
     def _get_report_rows(self, records):
         """Yield pairs (cells, bold): lines, sub-totals and totals in bold."""
         totals = _Totals(self)
+        cells = [self._get_report_reader(name) for name in self._report_columns]
         for record in records:
             yield from totals.leave(record)
             totals.add(record)
-            yield record._get_report_cells(), False
+            yield [cell(record) for cell in cells], False
         yield from totals.leave(None)
         yield from totals.rest()
 
     def _get_report_cells(self):
         self.ensure_one()
-        return [self._get_report_cell(name) for name in self._report_columns]
+        return [self._get_report_reader(name)(self) for name in self._report_columns]
 
-    def _get_report_cell(self, name):
-        field, value = self._fields[name], self[name]
+    @api.model
+    def _get_report_reader(self, name):
+        """Return a function that gives a record's cell of this column."""
+        field = self._fields[name]
         if field.type == "many2one":
-            return value.name if field.comodel_name in PLACES else value.display_name
+            label = "name" if field.comodel_name in PLACES else "display_name"
+            return lambda record: record[name][label]
         if field.type == "selection":
-            return dict(field._description_selection(self.env)).get(value)
-        if field.type == "datetime" and value:
-            return fields.Datetime.context_timestamp(self, value).replace(tzinfo=None)
-        if field.type == "float" and value is not False:
-            return float(dec(value, (field.get_digits(self.env) or (0, 3))[1]))
-        return value
+            labels = dict(field._description_selection(self.env))
+            return lambda record: labels.get(record[name])
+        if field.type == "datetime":
+            return lambda record: record._get_local_time(record[name])
+        if field.type == "float":
+            places = (field.get_digits(self.env) or (0, 3))[1]
+            return lambda record: _rounded(record[name], places)
+        return lambda record: record[name]
+
+    def _get_local_time(self, moment):
+        if not moment:
+            return moment
+        return fields.Datetime.context_timestamp(self, moment).replace(tzinfo=None)
+
+
+def _rounded(value, places):
+    """Return a number as it is shown; False is no number."""
+    return value if value is False else float(dec(value, places))
 
 
 class _Totals:
@@ -135,11 +151,13 @@ class _Totals:
         levels = [self.path[: depth + 1] for depth in range(len(self.path))]
         if self.report._report_groups[:1] != ("utility_id",):
             levels.append(("total", record.utility_id))
+        running = [self.sums.setdefault(level, {}) for level in levels]
         for name in self.report._report_sums:
             value = record[name]
-            for level in levels if value is not False else ():
-                sums = self.sums.setdefault(level, {})
-                sums[name] = sums.get(name, 0) + dec(value)
+            if value is not False:
+                value = dec(value)
+                for sums in running:
+                    sums[name] = sums.get(name, 0) + value
 
     def leave(self, record):
         """Yield the sub-totals of the groups that end before ``record``."""
@@ -154,8 +172,8 @@ class _Totals:
 
     def rest(self):
         """Yield a total for each utility that has no sub-total of its own."""
-        totals = [level for level in self.sums if level[0] == "total"]
-        for level in totals if self.report._report_sums else ():
+        known = [level for level, sums in self.sums.items() if sums]
+        for level in known:
             label = f"{self.report.env._('Total')} {level[1].name}"
             yield self._line(level, self.report._report_columns[0], label)
 
