@@ -1,17 +1,11 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-RATIOS = ("ratio_percent", "voltage_ratio", "current_ratio")
-
 
 class AmrMeter(models.Model):
     _inherit = "amr.meter"
 
-    def write(self, vals):
-        self._check_ratios_free(vals)
-        return super().write(vals)
-
-    def _check_ratios_free(self, vals):
+    def _check_ratios_free(self):
         """Check that no bill stands that a new factor would not agree with.
 
         It counts from the last reading on; a bill that reaches further, on an estimate
@@ -19,10 +13,7 @@ class AmrMeter(models.Model):
 
         :raises UserError: when one does
         """
-        names = [name for name in RATIOS if name in vals]
-        for meter in self.filtered(
-            lambda meter: any(meter[name] != vals[name] for name in names)
-        ):
+        for meter in self:
             domain = [("meter_id", "=", meter.id), ("released", "=", False)]
             if meter.latest_at:
                 domain.append(("end_at", ">", meter.latest_at))
@@ -34,3 +25,4 @@ class AmrMeter(models.Model):
                         meter.number,
                     )
                 )
+        return super()._check_ratios_free()

@@ -6,6 +6,7 @@ from odoo.tools import SQL
 from odoo.addons.amr_base.tools import dec
 
 from ..tools import Meter, check_openings
+from .installed_sql import INSTALLED_SQL
 
 
 class Step(NamedTuple):
@@ -217,17 +218,18 @@ class AmrCommunity(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT i.meter_id, i.start_index::text, r.index::text
-                  FROM amr_installation i
+                SELECT m.id, i.start_index::text, r.index::text
+                  FROM amr_meter m CROSS JOIN LATERAL (%(installed)s) i
                   LEFT JOIN LATERAL (
                     SELECT index FROM amr_reading
-                     WHERE meter_id = i.meter_id AND register = 'total'
+                     WHERE meter_id = m.id AND register = 'total'
                        AND superseded_by_id IS NULL AND source <> 'estimate'
                        AND read_at > i.date_from
                      ORDER BY read_at, id LIMIT 1) r ON true
-                 WHERE i.meter_id = ANY(%s) AND i.date_to IS NULL
+                 WHERE m.id = ANY(%(meters)s)
                 """,
-                list(meters.ids),
+                installed=SQL(INSTALLED_SQL),
+                meters=list(meters.ids),
             )
         )
         return [

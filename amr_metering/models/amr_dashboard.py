@@ -27,8 +27,9 @@ READ_SQL = """
     )
     SELECT s.day, COUNT(*), COUNT(h.hit)
       FROM amr_meter m
-      JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
       JOIN days s ON s.community_id = m.community_id
+      JOIN amr_installation i ON i.meter_id = m.id AND i.date_from < s.end_at
+       AND (i.date_to IS NULL OR i.date_to >= s.end_at)
       LEFT JOIN LATERAL (
        (SELECT 1 AS hit FROM amr_reading r
          WHERE r.meter_id = m.id AND r.read_at >= s.begin_at AND r.read_at < s.end_at
@@ -41,7 +42,7 @@ READ_SQL = """
            AND v.quality = 'ok' AND v.source <> 'estimate'
          LIMIT 1)
          LIMIT 1) h ON true
-     WHERE m.active AND m.id = ANY(ARRAY%(meters)s) AND i.date_from < s.end_at
+     WHERE m.active AND m.id = ANY(ARRAY%(meters)s)
      GROUP BY s.day ORDER BY s.day
 """
 

@@ -89,6 +89,7 @@ class AmrInstallation(models.Model):
                 one.factor = meter.factor
                 continue
             at, index = meter.latest_at, meter.latest_index
+            meter._keep_registers(at)
             one.write({"date_to": at, "end_index": index})
             one.flush_recordset()
             self.create(

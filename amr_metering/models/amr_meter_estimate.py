@@ -10,7 +10,7 @@ from odoo.tools import SQL
 from odoo.addons.amr_base.tools import dec
 
 from ..estimation import Mark, between, daily_use, onward, unrolled
-from .estimate_sql import MARKS_SQL, SIMILAR_SQL
+from .estimate_sql import FACTOR_SQL, MARKS_SQL, SIMILAR_SQL, USED_SQL
 
 # Own average: of at most so many days before the last reading, and of at least these.
 HISTORY_DAYS, LEAST_DAYS = 90, 7
@@ -116,20 +116,22 @@ class AmrMeter(models.Model):
         marks = self._get_marks(
             [(meter.id, start) for meter, start in starts.items()], register
         )
-        paces = {}
+        paces, spans = {}, {}
         for meter, before in befores.items():
             first = marks[meter.id, starts[meter]][1]
             if first and before.at - first.at >= timedelta(days=LEAST_DAYS):
-                pace = daily_use(first, before, meter._get_capacity())
-                reason = self.env._(
-                    "From %(before)s (%(before_at)s) on at its own average of %(pace)s "
-                    "a day since %(since)s",
-                    before=before.index,
-                    before_at=meter._format_moment(before.at),
-                    pace=dec(pace),
-                    since=meter._format_moment(first.at),
-                )
-                paces[meter] = pace, reason
+                spans[meter] = first, before
+        for meter, (first, before) in self._rebase(spans, befores, register).items():
+            pace = daily_use(first, before, meter._get_capacity())
+            reason = self.env._(
+                "From %(before)s (%(before_at)s) on at its own average of %(pace)s "
+                "a day since %(since)s",
+                before=before.index,
+                before_at=meter._format_moment(before.at),
+                pace=dec(pace),
+                since=meter._format_moment(first.at),
+            )
+            paces[meter] = pace, reason
         return paces
 
     @api.model
@@ -141,16 +143,20 @@ class AmrMeter(models.Model):
         marks = self._get_marks(
             [(meter.id, end) for meter, span in spans.items() for end in span], register
         )
-        paces = {}
+        paces, known = {}, {}
         for meter, (start, end) in spans.items():
             around = marks[meter.id, start], marks[meter.id, end]
             if start >= end or not all(map(all, around)):
                 continue
-            capacity, before = meter._get_capacity(), befores[meter]
-            first = Mark(start, between(*around[0], start, capacity))
-            last = Mark(end, between(*around[1], end, capacity))
-            days = Decimal((end - start).total_seconds()) / 86400
-            pace = unrolled(first, last, capacity) / days
+            capacity = meter._get_capacity()
+            known[meter] = (
+                Mark(start, between(*around[0], start, capacity)),
+                Mark(end, between(*around[1], end, capacity)),
+            )
+        for meter, (first, last) in self._rebase(known, befores, register).items():
+            before = befores[meter]
+            days = Decimal((last.at - first.at).total_seconds()) / 86400
+            pace = unrolled(first, last, meter._get_capacity()) / days
             reason = self.env._(
                 "From %(before)s (%(before_at)s) on as at the same time last year, "
                 "%(pace)s a day",
@@ -173,11 +179,11 @@ class AmrMeter(models.Model):
                 register=register,
             )
         )
-        paces = {}
+        paces, factors = {}, self._get_factors_at(befores)
         for meter_id, similar, count in rows:
             meter = self.browse(meter_id).with_prefetch(self._prefetch_ids)
-            pace = Decimal(similar) / dec(meter.factor, 6)
             before = befores[meter]
+            pace = Decimal(similar) / factors[meter_id]
             reason = self.env._(
                 "From %(before)s (%(before_at)s) on as %(count)s similar metering "
                 "points of the community, %(pace)s a day",
@@ -188,6 +194,51 @@ class AmrMeter(models.Model):
             )
             paces[meter] = pace, reason
         return paces
+
+    @api.model
+    def _rebase(self, spans, befores, register):
+        """Give the first mark of spans the index it would have with the present factor.
+
+        A register that now stands for thirty units moves thirty times slower.
+
+        :param dict spans: ``{meter: (first, last)}``, marks
+        :param dict befores: the last mark of each meter, whose factor is the present
+        :return: ``spans``, without those whose use is not known
+        """
+        if not spans:
+            return spans
+        rows = self.env.execute_query(
+            SQL(
+                USED_SQL,
+                register=register,
+                meters=[meter.id for meter in spans],
+                at=[befores[meter].at for meter in spans],
+                from_at=[first.at for first, _last in spans.values()],
+                to_at=[last.at for _first, last in spans.values()],
+                from_index=[first.index for first, _last in spans.values()],
+                to_index=[last.index for _first, last in spans.values()],
+            )
+        )
+        used = {meter_id: units and Decimal(units) for meter_id, units in rows}
+        return {
+            meter: (first._replace(index=last.index - used[meter.id]), last)
+            if meter.id in used
+            else (first, last)
+            for meter, (first, last) in spans.items()
+            if used.get(meter.id, 0) is not None
+        }
+
+    @api.model
+    def _get_factors_at(self, befores):
+        """Return the factor in force from each meter's mark on: ``{id: Decimal}``."""
+        rows = self.env.execute_query(
+            SQL(
+                FACTOR_SQL,
+                meters=[meter.id for meter in befores],
+                at=[before.at for before in befores.values()],
+            )
+        )
+        return {meter_id: Decimal(factor) for meter_id, factor in rows}
 
     def _format_moment(self, moment):
         """Return a UTC time as local date and time of the meter's community."""

@@ -1,6 +1,8 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from .installed_sql import INSTALLED_SQL
+
 
 class AmrMeteringPoint(models.Model):
     """What the list of rooms and meters shows beside each (KTAMR manual 3.2)."""
@@ -28,8 +30,8 @@ class AmrMeteringPoint(models.Model):
         "Usage this month",
         digits="AMR Consumption",
         compute="_compute_period",
-        help="From the previous to the latest index, times the factor. Negative: the "
-        "index fell, look into it.",
+        help="From the previous to the latest index, times the factor in force. "
+        "Negative: the index fell, look into it.",
     )
 
     def _compute_customer(self):
@@ -44,18 +46,20 @@ class AmrMeteringPoint(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT p.id, i.date_from, coalesce(r.index, i.start_index),
-                       (m.latest_index - coalesce(r.index, i.start_index)
-                        + CASE WHEN amr_rolled_over(coalesce(r.index, i.start_index),
-                                                    m.latest_index, k.digits)
-                               THEN 10 ^ k.digits ELSE 0 END) * m.factor
+                SELECT p.id, i.date_from, s.index,
+                       CASE WHEN m.latest_at > s.at THEN amr_measured(
+                            m.id, 'total', s.at, m.latest_at, s.index, m.latest_index,
+                            k.digits)
+                       -- not read since: what it shows, if that was typed
+                       ELSE amr_index_step(s.index, m.latest_index, k.digits)
+                            * m.factor END
                   FROM amr_metering_point p
                   JOIN amr_meter m ON m.id = p.meter_id
                   JOIN amr_meter_model k ON k.id = m.model_id
                   JOIN amr_community c ON c.id = p.community_id
-                  JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
+                 CROSS JOIN LATERAL (%(installed)s) i
                   LEFT JOIN LATERAL (
-                    SELECT index FROM amr_reading
+                    SELECT index, read_at FROM amr_reading
                      WHERE meter_id = m.id AND register = 'total'
                        AND quality <> 'suspect' AND superseded_by_id IS NULL
                        AND read_at >= i.date_from
@@ -63,9 +67,13 @@ class AmrMeteringPoint(models.Model):
                            now() AT TIME ZONE c.tz) AT TIME ZONE c.tz
                            AT TIME ZONE 'UTC'
                      ORDER BY read_at DESC, id DESC LIMIT 1) r ON true
-                 WHERE p.id = ANY(%s)
+                 CROSS JOIN LATERAL (
+                    SELECT coalesce(r.read_at, i.date_from) AS at,
+                           coalesce(r.index, i.start_index) AS index) s
+                 WHERE p.id = ANY(%(points)s)
                 """,
-                list(self.ids),
+                points=list(self.ids),
+                installed=SQL(INSTALLED_SQL),
             )
         )
         found = {row[0]: row[1:] for row in rows}

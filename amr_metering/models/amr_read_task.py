@@ -6,12 +6,14 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
+from .installed_sql import INSTALLED_SQL
+
 DAYS_KEPT = 31  # daily freezes a meter is asked for (DL/T 645-2007 keeps 62)
 MONTHS_KEPT = 12
 
 # What a line says of place and customer is how it was when the task began. The usable
 # reading before the moment that is read, else the opening index, is the previous one.
-LINES_SQL = """
+LINES_SQL = f"""
     INSERT INTO amr_read_task_line (
         task_id, meter_id, point_id, room_id, building_id, community_id, company_id,
         account_id, previous_index, previous_at, state, tries, rereads, by_hand,
@@ -28,9 +30,7 @@ LINES_SQL = """
           SELECT account_id FROM amr_agreement
            WHERE point_id = m.point_id AND date_from <= %(now)s
              AND (date_to IS NULL OR date_to > %(now)s) LIMIT 1) g ON true
-      LEFT JOIN LATERAL (
-          SELECT start_index, date_from FROM amr_installation
-           WHERE meter_id = m.id ORDER BY date_from DESC LIMIT 1) i ON true
+      LEFT JOIN LATERAL ({INSTALLED_SQL}) i ON true
       LEFT JOIN LATERAL (
           SELECT index, read_at FROM amr_reading
            WHERE meter_id = m.id AND register = 'total' AND quality <> 'suspect'

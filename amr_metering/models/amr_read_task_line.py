@@ -99,7 +99,7 @@ class AmrReadTaskLine(models.Model):
         "Consumption",
         digits="AMR Consumption",
         readonly=True,
-        help="Index less the previous index, times the factor of the meter.",
+        help="Index less the previous index, times the factor in force.",
     )
 
     _meter_once = models.Constraint(

@@ -39,7 +39,12 @@ SHEET_SQL = """
       LEFT JOIN amr_account a ON a.id = l.account_id
       LEFT JOIN res_partner partner ON partner.id = a.partner_id
       LEFT JOIN LATERAL (
-          SELECT (last.index - first.index)
+          SELECT CASE WHEN EXISTS (  -- as the register moves with its present ratios
+                        SELECT 1 FROM amr_installation
+                         WHERE meter_id = m.id AND date_to > first.read_at)
+                      THEN amr_measured(m.id, 'total', first.read_at, last.read_at,
+                                        first.index, last.index, mm.digits) / m.factor
+                      ELSE last.index - first.index END
                  / (extract(epoch FROM last.read_at - first.read_at) / 86400)::numeric
                  AS per_day
             FROM (SELECT index, read_at FROM amr_reading

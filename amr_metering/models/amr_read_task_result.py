@@ -15,8 +15,13 @@ TICK_SQL = """
     UPDATE amr_read_task_line l
        SET state = 'done', error = NULL, reading_id = r.id, tries = l.tries + 1,
            index = r.index, read_at = r.read_at,
-           usage = amr_index_step(l.previous_index, r.index, mm.digits) * m.factor
-      FROM (SELECT DISTINCT ON (r.meter_id) r.meter_id, r.id, r.index, r.read_at
+           usage = CASE WHEN r.register = 'total' THEN COALESCE(
+                        amr_measured(m.id, 'total', l.previous_at, r.read_at,
+                                     l.previous_index, r.index, mm.digits),
+                        amr_index_step(l.previous_index, r.index, mm.digits) * m.factor)
+                   END
+      FROM (SELECT DISTINCT ON (r.meter_id) r.meter_id, r.id, r.register, r.index,
+                   r.read_at
               FROM unnest(%(meters)s::integer[], %(registers)s::varchar[],
                           %(kinds)s::varchar[], %(times)s::timestamp[],
                           %(indexes)s::numeric(16, 3)[])

@@ -118,16 +118,17 @@ class AmrReading(models.Model):
             whether what is about to be done says that the seam is wrong
         :raises UserError: it does
         """
-        totals = self.filtered(lambda r: r.register == "total")
-        installations = totals.meter_id.sudo().installation_ids
+        installations = self.meter_id.sudo().installation_ids
         begun = {(one.meter_id, one.point_id, one.date_from) for one in installations}
         seams = {
             (one.meter_id, one.date_to): dec(one.end_index)
             for one in installations
             if (one.meter_id, one.point_id, one.date_to) in begun
         }
-        for reading in totals:
+        for reading in self:
             seam = seams.get((reading.meter_id, reading.read_at))
+            if seam is not None and reading.register != "total":
+                seam = reading._get_used_index()
             if seam is not None and doubts(dec(reading.index), seam):
                 raise UserError(
                     self.env._(
@@ -140,6 +141,11 @@ class AmrReading(models.Model):
                         time=reading.read_at,
                     )
                 )
+
+    def _get_used_index(self):
+        """Return the index that is used for the time and register of this reading."""
+        used = self._usable_at(self.meter_id, self.read_at, register=self.register)
+        return dec(used[self.meter_id.id].index) if used else None
 
     def _put_hours_aside(self):
         """A freeze may have come in as the hour of midnight, which is wrong, too."""

@@ -47,7 +47,9 @@ SIMILAR_SQL = """
                AND (g.date_to IS NULL OR g.date_to > %(at)s)
          WHERE m.id = ANY(%(meters)s)
     ), peer AS (
-        SELECT k.*, m.id, m.factor, mm.digits
+        SELECT k.*, m.id, m.factor, mm.digits,
+               EXISTS (SELECT 1 FROM amr_installation i
+                        WHERE i.meter_id = m.id AND i.date_to > %(since)s) AS seam
           FROM (SELECT DISTINCT tariff_id, community_id, utility_id FROM own) k
           JOIN amr_agreement o ON o.tariff_id = k.tariff_id
                AND o.community_id = k.community_id AND o.date_from <= %(at)s
@@ -56,11 +58,14 @@ SIMILAR_SQL = """
           JOIN amr_meter_model mm ON mm.id = m.model_id
     ), pace AS (
         SELECT p.id, p.tariff_id, p.community_id, p.utility_id,
-               (last.index - first.index
-                + CASE WHEN last.index < first.index THEN 10::numeric ^ p.digits
-                       ELSE 0 END)
-               * p.factor * 86400 / EXTRACT(epoch FROM last.read_at - first.read_at)
-                   AS pace
+               CASE WHEN p.seam  -- the factor may have changed on the way
+                    THEN amr_measured(p.id, %(register)s, first.read_at, last.read_at,
+                                      first.index, last.index, p.digits)
+                    ELSE (last.index - first.index
+                          + CASE WHEN last.index < first.index
+                                 THEN 10::numeric ^ p.digits ELSE 0 END)
+                         * p.factor END
+               * 86400 / EXTRACT(epoch FROM last.read_at - first.read_at) AS pace
           FROM peer p
          CROSS JOIN LATERAL (
             SELECT r.read_at, r.index FROM amr_reading r
@@ -77,13 +82,46 @@ SIMILAR_SQL = """
          WHERE last.read_at - first.read_at >= interval '1 day'
     ), total AS (
         SELECT tariff_id, community_id, utility_id, sum(pace) AS pace,
-               count(*) AS meters
+               count(pace) AS meters
           FROM pace GROUP BY tariff_id, community_id, utility_id
     )
     SELECT o.id, ((t.pace - COALESCE(p.pace, 0)) / n.meters)::text, n.meters
       FROM own o
       JOIN total t USING (tariff_id, community_id, utility_id)
       LEFT JOIN pace p ON p.id = o.id
-     CROSS JOIN LATERAL (SELECT t.meters - (p.id IS NOT NULL)::int AS meters) n
+     CROSS JOIN LATERAL (SELECT t.meters - (p.pace IS NOT NULL)::int AS meters) n
      WHERE n.meters > 0
+"""
+
+# The factor in force from a moment on; the meter's own where it is installed nowhere.
+FACTOR_SQL = """
+    SELECT w.meter_id, COALESCE(i.factor, m.factor)::text
+      FROM unnest(%(meters)s::int[], %(at)s::timestamp[]) w(meter_id, at)
+      JOIN amr_meter m ON m.id = w.meter_id
+      LEFT JOIN LATERAL (
+        SELECT i.factor FROM amr_installation i
+         WHERE i.meter_id = w.meter_id AND i.date_from <= w.at
+         ORDER BY i.date_from DESC LIMIT 1) i ON true
+"""
+
+# What lies between two marks in units of the register as it counts later: where ratios
+# changed on the way or after, each part is brought to the later factor. Only meters of
+# which an installation ended.
+USED_SQL = """
+    SELECT w.meter_id,
+           (amr_measured(w.meter_id, %(register)s, w.from_at, w.to_at, w.from_index,
+                         w.to_index, mm.digits) / i.factor)::text
+      FROM unnest(%(meters)s::int[], %(at)s::timestamp[], %(from_at)s::timestamp[],
+                  %(to_at)s::timestamp[], %(from_index)s::numeric[],
+                  %(to_index)s::numeric[])
+               w(meter_id, at, from_at, to_at, from_index, to_index)
+      JOIN amr_meter m ON m.id = w.meter_id
+      JOIN amr_meter_model mm ON mm.id = m.model_id
+     CROSS JOIN LATERAL (
+        SELECT i.factor FROM amr_installation i
+         WHERE i.meter_id = w.meter_id AND i.date_from <= w.at
+         ORDER BY i.date_from DESC LIMIT 1) i
+     WHERE EXISTS (SELECT 1 FROM amr_installation e
+                    WHERE e.meter_id = w.meter_id
+                      AND e.date_to > w.from_at AND e.date_to <= w.at)
 """

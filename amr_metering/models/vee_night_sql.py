@@ -7,6 +7,7 @@ the one before the first day whose use matters to the one after ``day``), ``firs
 ``last`` (the first and last of them).
 """
 
+from .installed_sql import INSTALLED_SQL
 from .reading_sql import VERDICT_COLUMNS
 
 # The meters of the community, once and with statistics: without them the planner takes
@@ -16,7 +17,9 @@ METERS_SQL = """
     DROP TABLE IF EXISTS amr_vee_meter;
     CREATE TEMPORARY TABLE amr_vee_meter ON COMMIT DROP AS
     SELECT m.id, m.factor, m.relay_state, m.community_id, m.building_id, m.point_id,
-           m.utility_id, m.company_id, mm.digits, mm.protocol, e.place
+           m.utility_id, m.company_id, mm.digits, mm.protocol, e.place,
+           EXISTS (SELECT 1 FROM amr_installation i
+                    WHERE i.meter_id = m.id AND i.date_to > %(first)s) AS seam
       FROM amr_meter m
       JOIN amr_meter_model mm ON mm.id = m.model_id
       JOIN (SELECT DISTINCT place, community_id, utility_id, company_id
@@ -31,8 +34,9 @@ METERS_SQL = """
 # Use of the day, of the days before it (rule "spike"), of the days compared with the
 # sub-meters ("sum") and of the month, from the use of each day between two freezes; a
 # register may have gone through zero. A freeze belongs to the midnight it is within
-# twelve hours of; one that was read goes before an estimate. Days count backwards:
-# 0 is the day looked at. One look at the index a meter, however long the history is.
+# twelve hours of; one that was read goes before an estimate. Where the factor changed
+# on the way (``seam``), each part has its own. Days count backwards: 0 is the day
+# looked at. One look at the index a meter, however long the history is.
 USAGE_SQL = """
     DROP TABLE IF EXISTS amr_vee_usage;
     CREATE TEMPORARY TABLE amr_vee_usage ON COMMIT DROP AS
@@ -41,11 +45,9 @@ USAGE_SQL = """
                max(days) FILTER (WHERE kind = 'sum') AS span
           FROM amr_vee_effective GROUP BY place
     )
-    SELECT m.id AS meter_id, u.day_usage * m.factor AS day_usage,
-           u.past_usage * m.factor / NULLIF(u.past_days, 0) AS past_average,
-           u.past_days,
-           u.span_usage * m.factor AS span_usage, u.span_days,
-           u.month_usage * m.factor AS month_usage, u.month_days
+    SELECT m.id AS meter_id, u.day_usage,
+           u.past_usage / NULLIF(u.past_days, 0) AS past_average, u.past_days,
+           u.span_usage, u.span_days, u.month_usage, u.month_days
       FROM amr_vee_meter m
       JOIN span s USING (place)
      CROSS JOIN LATERAL (
@@ -59,14 +61,18 @@ USAGE_SQL = """
                count(*) FILTER (WHERE ago <= %(day)s::date - %(month_day)s::date)
                    AS month_days
           FROM (
-            SELECT ago, next_ago, next_index - index
-                   + CASE WHEN next_index < index THEN 10::numeric ^ m.digits ELSE 0 END
-                       AS step
+            SELECT ago, COALESCE(
+                       CASE WHEN m.seam
+                            THEN amr_measured(m.id, 'total', read_at, next_at, index,
+                                              next_index, m.digits) END,
+                       m.factor * (next_index - index
+                            + CASE WHEN next_index < index THEN 10::numeric ^ m.digits
+                                   ELSE 0 END)) AS step
               FROM (
-                SELECT ago, index, LAG(index) OVER w AS next_index,
-                       LAG(ago) OVER w AS next_ago
+                SELECT ago, index, read_at, LAG(index) OVER w AS next_index,
+                       LAG(ago) OVER w AS next_ago, LAG(read_at) OVER w AS next_at
                   FROM (
-                    SELECT DISTINCT ON (ago) r.index,
+                    SELECT DISTINCT ON (ago) r.index, r.read_at,
                            cardinality(%(noons)s::timestamp[]) - 2
                            - width_bucket(r.read_at, %(noons)s::timestamp[]) AS ago
                       FROM amr_reading r
@@ -180,46 +186,50 @@ SUM = """
 """
 
 # Where nobody ever had an agreement, use is tests and building work, not theft.
-VACANT = """
-    SELECT m.id, %(month)s::timestamp, a.index, b.index,
-           (b.index - a.index) * m.factor, m.least
+VACANT = f"""
+    SELECT m.id, %(month)s::timestamp, a.index, b.index, u.usage, m.least
       FROM ruled m
       JOIN amr_metering_point p ON p.id = m.point_id AND p.kind = 'normal'
-      JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
+     CROSS JOIN LATERAL ({INSTALLED_SQL}) i
      CROSS JOIN LATERAL (
         SELECT max(g.date_to) AS ended FROM amr_agreement g
          WHERE g.point_id = m.point_id AND g.date_to <= %(end)s) past
      CROSS JOIN LATERAL (
-        SELECT r.index FROM amr_reading r
+        SELECT r.index, r.read_at FROM amr_reading r
          WHERE r.meter_id = m.id AND r.register = 'total' AND r.quality = 'ok'
            AND r.superseded_by_id IS NULL AND r.read_at <= %(end)s
            AND r.read_at >= GREATEST(past.ended, i.date_from, %(month)s::timestamp)
          ORDER BY r.read_at LIMIT 1) a
      CROSS JOIN LATERAL (
-        SELECT r.index FROM amr_reading r
+        SELECT r.index, r.read_at FROM amr_reading r
          WHERE r.meter_id = m.id AND r.register = 'total' AND r.quality = 'ok'
            AND r.superseded_by_id IS NULL AND r.read_at <= %(end)s
          ORDER BY r.read_at DESC LIMIT 1) b
-     WHERE past.ended IS NOT NULL AND (b.index - a.index) * m.factor >= m.least
-       AND b.index > a.index
+     CROSS JOIN LATERAL (
+        SELECT amr_measured(m.id, 'total', a.read_at, b.read_at, a.index, b.index,
+                            m.digits) AS usage
+        OFFSET 0) u
+     WHERE past.ended IS NOT NULL AND b.index > a.index AND u.usage >= m.least
        AND NOT EXISTS (SELECT 1 FROM amr_agreement g
                         WHERE g.point_id = m.point_id AND g.date_from < %(end)s
                           AND (g.date_to IS NULL OR g.date_to >= %(end)s))
 """
 
 # Manual S2 11: what a test card let through before the opening is not charged.
-TEST = """
+TEST = f"""
     SELECT m.id, g.date_from, i.start_index, r.index,
-           (r.index - i.start_index) * m.factor, 0
+           amr_measured(m.id, 'total', i.date_from, r.read_at, i.start_index, r.index,
+                        m.digits), 0
       FROM ruled m
-      JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
+     CROSS JOIN LATERAL ({INSTALLED_SQL}) i
       JOIN amr_agreement g ON g.point_id = m.point_id AND g.date_from <= %(end)s
            AND g.date_from > i.date_from
            AND g.date_from > %(end)s::timestamp - interval '35 days'
      CROSS JOIN LATERAL (
-        SELECT o.index FROM amr_reading o
+        SELECT o.index, o.read_at FROM amr_reading o
          WHERE o.meter_id = m.id AND o.register = 'total' AND o.quality = 'ok'
            AND o.superseded_by_id IS NULL AND o.read_at <= g.date_from
+           AND o.read_at > i.date_from
          ORDER BY o.read_at DESC LIMIT 1) r
      WHERE r.index > i.start_index
        AND NOT EXISTS (SELECT 1 FROM amr_agreement o

@@ -62,12 +62,10 @@ class AmrIntervalUsage(models.Model):
         return SQL(
             """
             SELECT i.*, COALESCE(g.factor, m.factor) AS factor,
-                   CASE WHEN g.date_from > i.start_at AND i.register = 'total'
+                   CASE WHEN g.date_from > i.start_at
                         -- the factor changed on the way, or the meter was put in
-                        THEN amr_index_step(g.start_index, i.index, mm.digits)
-                             * g.factor
-                             + COALESCE(amr_index_step(i.start_index, o.end_index,
-                                                       mm.digits) * o.factor, 0)
+                        THEN amr_measured(i.meter_id, i.register, i.start_at,
+                                          i.read_at, i.start_index, i.index, mm.digits)
                         ELSE amr_index_step(i.start_index, i.index, mm.digits)
                              * COALESCE(g.factor, m.factor) END AS usage,
                    m.utility_id, m.community_id, m.company_id
@@ -82,9 +80,6 @@ class AmrIntervalUsage(models.Model):
               LEFT JOIN amr_installation g ON g.meter_id = i.meter_id
                    AND g.date_from < i.read_at
                    AND (g.date_to IS NULL OR g.date_to >= i.read_at)
-              LEFT JOIN amr_installation o ON o.meter_id = i.meter_id
-                   AND o.date_to = g.date_from
-                   AND o.date_from < i.start_at
             """
         )
 

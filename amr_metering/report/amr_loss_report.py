@@ -74,7 +74,11 @@ class AmrLossReport(models.Model):
                        count(*) FILTER (WHERE NOT g.own)::integer AS sub_count,
                        count(*) FILTER (WHERE u.usage IS NULL)::integer
                            AS missing_count
-                  FROM (%(usage)s) u
+                  FROM (
+                    -- one meter is one, however often its factor changed
+                    SELECT month, point_id, meter_id, sum(usage) AS usage
+                      FROM (%(usage)s) part
+                     GROUP BY month, point_id, meter_id) u
                   JOIN amr_metering_point q ON q.id = u.point_id
                  CROSS JOIN LATERAL (
                     SELECT q.id AS point_id, true AS own WHERE q.kind = 'master'

@@ -1,7 +1,7 @@
 from odoo import fields, models
 
 from ..tools import KnownFloat
-from .usage_sql import BETWEEN_SQL
+from .usage_sql import BETWEEN_SQL, MEASURED_SQL, SHOWN_SQL
 
 
 class AmrUsageMixin(models.AbstractModel):
@@ -61,5 +61,6 @@ class AmrUsageMixin(models.AbstractModel):
     def init(self):
         result = super().init()
         if self._name == "amr.usage.mixin":
-            self.env.cr.execute(BETWEEN_SQL)
+            for function in (BETWEEN_SQL, SHOWN_SQL, MEASURED_SQL):
+                self.env.cr.execute(function)
         return result

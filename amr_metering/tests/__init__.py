@@ -11,6 +11,7 @@ from . import (
     test_excel_list,
     test_exceptions,
     test_factor,
+    test_factor_seam,
     test_ingest,
     test_ingest_properties,
     test_interval,

@@ -136,8 +136,9 @@ class AmrAgreement(models.Model):
     def _get_usage_pieces(self, first, last):
         """Return consumption between consecutive index readings at midnight.
 
-        Only what lies within both the agreement and an installation of its meter is
-        seen, so neither a former nor a later resident's usage is.
+        Only what lies within both the agreement and the time of its meter at this point
+        is seen, so neither a former nor a later resident's usage is. A meter whose
+        ratios changed goes on as the same meter, each part with its own factor.
 
         :param date first: first local day
         :param date last: local day after the last
@@ -150,39 +151,65 @@ class AmrAgreement(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                WITH span AS (
-                    SELECT a.id AS agreement_id, i.id AS installation_id,
-                           i.meter_id, i.factor, c.tz,
-                           GREATEST(a.date_from, i.date_from) AS since,
-                           LEAST(COALESCE(a.date_to, 'infinity'),
-                                 COALESCE(i.date_to, 'infinity')) AS till
+                WITH piece AS (
+                    SELECT a.id AS agreement_id, i.meter_id, i.factor, c.tz,
+                           a.date_from AS agreed_from, a.date_to AS agreed_to,
+                           i.date_from, i.date_to,
+                           COALESCE(i.date_from = LAG(i.date_to) OVER w
+                                    AND i.meter_id = LAG(i.meter_id) OVER w, false)
+                               AS goes_on
                       FROM amr_agreement a
                       JOIN amr_community c ON c.id = a.community_id
                       JOIN amr_installation i ON i.point_id = a.point_id
                        AND tsrange(i.date_from, i.date_to)
                            && tsrange(a.date_from, a.date_to)
                      WHERE a.id = ANY(%(ids)s)
+                    WINDOW w AS (PARTITION BY a.id ORDER BY i.date_from)
+                ), numbered AS (
+                    SELECT *, count(*) FILTER (WHERE NOT goes_on)
+                                  OVER (PARTITION BY agreement_id ORDER BY date_from)
+                                  AS stay
+                      FROM piece
+                ), span AS (
+                    SELECT agreement_id, stay, meter_id, tz, min(factor) AS factor,
+                           count(*) > 1 AS seam,
+                           GREATEST(agreed_from, min(date_from)) AS since,
+                           LEAST(COALESCE(agreed_to, 'infinity'),
+                                 max(COALESCE(date_to, 'infinity'))) AS till
+                      FROM numbered
+                     GROUP BY agreement_id, stay, meter_id, tz, agreed_from, agreed_to
                 ), midnight AS (
-                    SELECT DISTINCT ON (s.agreement_id, s.installation_id, day)
-                           s.agreement_id, s.installation_id, s.factor, r.index,
+                    SELECT DISTINCT ON (s.agreement_id, s.stay, day)
+                           s.agreement_id, s.stay, s.meter_id, s.factor, s.seam,
+                           r.index, r.read_at, mm.digits,
                            (r.read_at AT TIME ZONE 'UTC' AT TIME ZONE s.tz)::date AS day
                       FROM span s
+                      JOIN amr_meter m ON m.id = s.meter_id
+                      JOIN amr_meter_model mm ON mm.id = m.model_id
                       JOIN amr_reading r ON r.meter_id = s.meter_id
                        AND r.read_at BETWEEN s.since AND s.till
                      WHERE r.kind IN ('daily', 'monthly') AND r.register = 'total'
                        AND r.superseded_by_id IS NULL AND r.quality <> 'suspect'
                        AND r.read_at >= %(first)s::date - INTERVAL '1 day'
                        AND r.read_at < %(last)s::date + INTERVAL '1 day'
-                     ORDER BY s.agreement_id, s.installation_id, day, r.kind
+                     ORDER BY s.agreement_id, s.stay, day, r.kind
                 ), pair AS (
-                    SELECT agreement_id, day, LEAD(day) OVER w AS next_day,
-                           (LEAD(index) OVER w - index) * factor AS consumption
+                    SELECT *, LEAD(day) OVER w AS next_day,
+                           LEAD(read_at) OVER w AS next_at,
+                           LEAD(index) OVER w AS next_index
                       FROM midnight
-                    WINDOW w AS (PARTITION BY agreement_id, installation_id
-                                 ORDER BY day)
+                    WINDOW w AS (PARTITION BY agreement_id, stay ORDER BY day)
+                ), used AS (
+                    SELECT agreement_id, day, next_day,
+                           CASE WHEN seam
+                                THEN amr_measured(meter_id, 'total', read_at, next_at,
+                                                  index, next_index, digits)
+                                ELSE amr_index_step(index, next_index, digits) * factor
+                           END AS consumption
+                      FROM pair
                 )
                 SELECT agreement_id, day, next_day, consumption::text
-                  FROM pair
+                  FROM used
                  WHERE consumption >= 0 AND next_day > %(first)s AND day < %(last)s
                  ORDER BY agreement_id, day
                 """,

@@ -235,6 +235,30 @@ class TestUsage(PortalCommon):
         known = self._get_known(self._get_charts(agreement)["days"])
         self.assertEqual(known, [Decimal(5), Decimal(4), Decimal(6), Decimal(7)])
 
+    def test_usage_goes_on_where_the_ratio_changed(self):
+        agreement = self.own["postpaid"]
+        today = self.community._local_date(fields.Datetime.now())
+        yesterday = today - timedelta(days=1)
+        self._read_daily(agreement, ["90", "95", "99"], last_day=yesterday)
+        seam = self.community._local_midnight(yesterday) + timedelta(hours=10)
+        self.env["amr.reading"]._ingest(
+            [
+                {
+                    "meter_id": agreement.meter_id.id,
+                    "read_at": seam,
+                    "kind": "spot",
+                    "source": "manual",
+                    "index": Decimal(102),
+                }
+            ]
+        )
+        agreement.meter_id.current_ratio = 30
+        self._read_daily(agreement, ["103"])
+        charts = self._get_charts(agreement)
+        known = self._get_known(charts["days"])
+        self.assertEqual(known, [Decimal(5), Decimal(4), Decimal(3 + 30)])
+        self.assertEqual(charts["months"].total, Decimal(42))
+
     def test_this_month_begins_on_its_first_day(self):
         agreement = self.own["postpaid"]
         today = self.community._local_date(fields.Datetime.now())
