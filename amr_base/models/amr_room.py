@@ -22,7 +22,9 @@ class AmrRoom(models.Model):
         related="building_id.company_id", store=True, index=True
     )
     floor = fields.Integer(compute="_compute_floor_unit", store=True)
-    unit = fields.Integer(compute="_compute_floor_unit", store=True)
+    unit = fields.Integer(
+        "Number on the floor", compute="_compute_floor_unit", store=True
+    )
     area = fields.Float("Floor area (m²)", digits=(10, 2))
     usage = fields.Selection(
         [("residential", "Residential"), ("commercial", "Commercial")],

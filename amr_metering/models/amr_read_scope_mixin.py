@@ -48,7 +48,7 @@ class AmrReadScopeMixin(models.AbstractModel):
             ("daily", "Daily freeze"),
             ("monthly", "Month-end freeze"),
         ],
-        "Reading",
+        "What is read",
         required=True,
         default="spot",
         help="A freeze is what the meters themselves kept at midnight: of the last 31 "

@@ -43,6 +43,25 @@ class AmrReportMixin(models.AbstractModel):
             "CASE WHEN min(%s) = max(%s) THEN %s END", utility, utility, aggregate
         )
 
+    @api.model
+    def _web_read_group_groupby_formatter(self, groupby_spec, values):
+        """Call hours 00:00 to 23:00.
+
+        Odoo calls them 01:00 to 12:00 twice a day, and a chart puts what is called the
+        same into one bar, of which only the later one is seen.
+        """
+        formatter = super()._web_read_group_groupby_formatter(groupby_spec, values)
+        if not groupby_spec.endswith(":hour"):
+            return formatter
+
+        def by_24_hours(value):
+            group, domain = formatter(value)
+            if value:
+                group = (group[0], value.strftime("%m-%d %H:00"))
+            return group, domain
+
+        return by_24_hours
+
     def action_export_xlsx(self):
         """Download what the list shows (or the rows ticked in it) as a workbook."""
         domain = self.env.context.get("active_domain") or []

@@ -189,6 +189,17 @@ class TestInterval(MeteringCommon):
             [(datetime(2026, 3, 1), 1.0)],
         )
 
+    def test_a_chart_tells_the_hours_of_the_morning_from_those_of_the_evening(self):
+        """With Odoo's twelve hours the use at 1:00 was hidden by that at 13:00."""
+        self._ingest(*self._hours(*map(str, range(25)), start="2026-03-01 16:00:00"))
+        groups = self.env["amr.interval.usage"].formatted_read_group(
+            [("meter_id", "=", self.meter.id)], ["read_at:hour"], ["usage:sum"]
+        )
+        labels = [group["read_at:hour"][1] for group in groups]
+        self.assertEqual(len(set(labels)), len(groups))
+        self.assertGreater(len(groups), 12)
+        self.assertIn("13:00", " ".join(labels))
+
     def test_postgresql_keeps_a_partition_a_month_for_ten_years_and_more(self):
         """S3 五: nothing is removed; what is ten years old is as near as today."""
         self._ingest(*self._hours("1", "2", start="2015-06-30 23:00:00"))

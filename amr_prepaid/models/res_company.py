@@ -83,12 +83,18 @@ class ResCompany(models.Model):
             ],
             limit=1,
         )
-        return known or Journal.create(
+        if known:
+            return known
+        journal = Journal.create(
             {
-                "name": self.env._("Prepaid energy"),
+                "name": "Prepaid energy",
                 "code": JOURNAL_CODE,
                 "type": "general",
                 "company_id": self.id,
                 "show_on_dashboard": False,
             }
         )
+        for lang, _name in self.env["res.lang"].get_installed():
+            localized = journal.with_context(lang=lang)
+            localized.name = localized.env._("Prepaid energy")
+        return journal

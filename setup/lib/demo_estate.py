@@ -11,12 +11,17 @@ GIVEN = (
     "桂兰 文博 雨桐 子涵 浩然 晓燕 海波 国庆 春梅"
 ).split()
 
-# building, floors, units a floor, DTU
+CONCENTRATOR = "concentrator"
+# building, floors, units a floor, what reads its meters: a DTU, a concentrator, nobody
 BUILDINGS = (
     ("0371", "1栋", "001", 6, 4, "10371001"),
     ("0371", "2栋", "002", 6, 4, "10371002"),
     ("0372", "1栋", "001", 3, 4, None),
+    ("0372", "2栋", "002", 3, 2, CONCENTRATOR),
 )
+COLLECTOR = "1F"
+# Of a small concentrator: comparing its list takes frames by its capacity.
+CAPACITY = 64
 # An owner of three rooms; everybody else has one.
 THREE_ROOMS = ("1栋 0101", "1栋 0102", "1栋 0201")
 PREPAID_ROOMS = ("2栋 0601", "2栋 0602", "2栋 0603", "2栋 0604")
@@ -49,8 +54,11 @@ class Estate:
         self._create_accounts()
         self._create_tariffs()
         self._create_models()
+        self._create_lines()
         self._create_links()
+        self._create_concentrators()
         self._create_supplies()
+        self._create_masters()
 
     def since(self):
         """Return when the history begins, naive UTC."""
@@ -81,7 +89,7 @@ class Estate:
         """Create buildings and rooms; the main community's rooms get short names."""
         by_code = {community.code: community for community in self.communities}
         self.buildings = []
-        for code, name, number, floors, units, dtu in BUILDINGS:
+        for code, name, number, floors, units, wire in BUILDINGS:
             building = self.env["amr.building"].create(
                 {
                     "name": name,
@@ -101,7 +109,7 @@ class Estate:
                     for unit in range(1, units + 1)
                 ]
             )
-            self.buildings.append((building, rooms, dtu))
+            self.buildings.append((building, rooms, wire))
             prefix = "" if building.community_id == self.community else "试点 "
             for room in rooms:
                 self.rooms[f"{prefix}{name} {room.name}"] = room
@@ -224,10 +232,20 @@ class Estate:
         keys = ("electricity", "prepaid", "water", "old electricity", "old water")
         self.models = dict(zip(keys, models, strict=True))
 
+    def _create_lines(self):
+        """Give every building a line, which its meters hang on."""
+        lines = self.env["amr.line"].create(
+            [
+                {"name": "一单元", "code": "01", "building_id": building.id}
+                for building, _rooms, _wire in self.buildings
+            ]
+        )
+        self.lines = {line.building_id: line for line in lines}
+
     def _create_links(self):
         self.links = {}
         for building, _rooms, dtu in self.buildings:
-            if dtu:
+            if dtu and dtu != CONCENTRATOR:
                 self.links[building] = self.env["amr.link"].create(
                     {
                         "name": f"{building.display_name} DTU",
@@ -238,6 +256,27 @@ class Estate:
                         "building_id": building.id,
                         "address": f"{building.name}一层弱电井",
                         "phone": f"1440000{dtu[-4:]}",
+                    }
+                )
+
+    def _create_concentrators(self):
+        """Put a concentrator with one collector into the buildings that have one."""
+        self.collectors = {}
+        for building, _rooms, wire in self.buildings:
+            if wire == CONCENTRATOR:
+                concentrator = self.env["amr.concentrator"].create(
+                    {
+                        "name": "一层弱电井",
+                        "line_id": self.lines[building].id,
+                        "capacity": CAPACITY,
+                    }
+                )
+                self.links[building] = concentrator.link_id
+                self.collectors[building] = self.env["amr.collector"].create(
+                    {
+                        "name": "一至三层",
+                        "address": COLLECTOR,
+                        "concentrator_id": concentrator.id,
                     }
                 )
 
@@ -283,10 +322,56 @@ class Estate:
             )
         ]
 
+    def _create_masters(self):
+        """Measure what goes into a building with a concentrator: its losses."""
+        for building, collector in self.collectors.items():
+            subs = [
+                supply.point
+                for supply in self.supplies
+                if supply.point.building_id == building
+                and supply.utility == self.electricity
+            ]
+            point = self.env["amr.metering.point"].create(
+                {
+                    "utility_id": self.electricity.id,
+                    "building_id": building.id,
+                    "kind": "master",
+                }
+            )
+            self.env["amr.metering.point"].union(*subs).parent_id = point
+            meter = self.env["amr.meter"].create(
+                {
+                    "number": f"{building.full_code}0000",
+                    "address": f"{building.full_code}0000",
+                    "model_id": self.models["electricity"].id,
+                    "line_id": self.lines[building].id,
+                    "collector_id": collector.id,
+                }
+            )
+            self._install_master(meter, point)
+
+    def _install_master(self, meter, point):
+        index = self.random.randrange(20_000, 900_000) / 100
+        self.env["amr.installation"].create(
+            {
+                "meter_id": meter.id,
+                "point_id": point.id,
+                "date_from": self.since(),
+                "start_index": index,
+            }
+        )
+        self.start_indexes.append(index)
+        nobody = self.env["amr.agreement"]
+        name = point.display_name
+        self.supplies.append(
+            Supply(name, meter, point, nobody, self.electricity, meter.link_id)
+        )
+
     def _prepare_meter(self, key, room, utility):
         place = f"{room.building_id.full_code}{room.name}"
         electric = utility == self.electricity
         link = self.links.get(room.building_id)
+        collector = self.collectors.get(room.building_id)
         kind = "electricity" if electric else "water"
         if not link:
             kind = f"old {kind}"
@@ -298,6 +383,8 @@ class Estate:
             "address": address,
             "model_id": self.models[kind].id,
             "link_id": link.id if link else False,
+            "line_id": self.lines[room.building_id].id,
+            "collector_id": collector.id if collector else False,
         }
 
     def _prepare_agreement(self, key, _room, utility, point):

@@ -15,6 +15,8 @@ CENT = Decimal("0.01")
 # The leak: a pipe bursts on this day of last month, and drips ever since.
 BURST_DAY, BURST, DRIP = 20, Decimal("36.40"), Decimal("1.50")
 CREDIT = Decimal("35.60")
+# What a master shows for each kilowatt-hour of the meters behind it.
+LINE_LOSS = Decimal("1.031")
 DELAY, SLOW_DELAY = 30, 1500
 KEPT_FREEZES = 10
 
@@ -41,7 +43,11 @@ class History:
         for supply, start in zip(
             self.estate.supplies, self.estate.start_indexes, strict=True
         ):
-            curve = self._curve(supply, Decimal(str(start)), days)
+            start = Decimal(str(start))
+            if supply.point.kind == "master":
+                curve = self._curve_of_master(supply.point, start, days)
+            else:
+                curve = self._curve(supply, start, days)
             self.curves[supply.meter] = curve
             rows += [
                 {
@@ -67,6 +73,15 @@ class History:
         for day in days:
             curve[day] = index
             index += self._use_of_day(supply, level, day)
+        return curve
+
+    def _curve_of_master(self, point, index, days):
+        """Return what a master showed: the sum of those behind it, and the losses."""
+        subs = [self.curves[meter] for meter in point.child_ids.meter_id]
+        curve = {}
+        for day in days:
+            used = sum(sub[day] - sub[days[0]] for sub in subs)
+            curve[day] = index + (used * LINE_LOSS).quantize(CENT)
         return curve
 
     def _use_of_day(self, supply, level, day):
@@ -117,17 +132,20 @@ class History:
     # --- simulated meters ------------------------------------------------------------
 
     def simulator(self):
-        """Return the simulator's configuration: DTUs with the meters behind them."""
+        """Return the simulator's configuration: terminals, the meters behind them."""
         by_link = {}
         for supply in self.estate.supplies:
             if supply.link:
                 by_link.setdefault(supply.link, []).append(self._simulated(supply))
+        terminals = {"dtu": [], "concentrator": []}
+        for link, meters in by_link.items():
+            terminals[link.kind].append(
+                {"terminal": link.terminal, "heartbeat": 30, "meters": meters}
+            )
         return {
             "utc_offset": 8,
-            "dtus": [
-                {"terminal": link.terminal, "heartbeat": 30, "meters": meters}
-                for link, meters in by_link.items()
-            ],
+            "dtus": terminals["dtu"],
+            "concentrators": terminals["concentrator"],
         }
 
     def _simulated(self, supply):
@@ -152,6 +170,9 @@ class History:
                 day.isoformat(): str(curve[day]) for day in days[-KEPT_FREEZES:]
             },
         }
+        if supply.meter.collector_id:
+            meter["point"] = supply.meter.measuring_point
+            meter["collector"] = supply.meter.collector_id._get_archive_number()
         if supply.meter.prepaid:
             meter |= {
                 "prepaid": True,

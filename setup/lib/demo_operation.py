@@ -1,4 +1,4 @@
-"""What an estate in operation has: lines, hours, a read plan, limits, past rounds."""
+"""What an estate in operation has: hours, a read plan, limits, past rounds."""
 
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -27,27 +27,14 @@ class Operation:
         self.remote = [supply for supply in estate.supplies if supply.link]
 
     def create(self):
-        self._create_lines()
         self._create_limits()
         self._create_hours()
         self._create_events()
         self._create_rounds()
         self._create_plan()
+        self._compare_lists()
         self._send_the_reader_out()
         self.env["amr.alarm"]._cron_check()
-
-    def _create_lines(self):
-        """Give every building a line, which its meters hang on."""
-        for building, _rooms, _dtu in self.estate.buildings:
-            line = self.env["amr.line"].create(
-                {"name": "一单元", "code": "01", "building_id": building.id}
-            )
-            meters = [
-                supply.meter
-                for supply in self.estate.supplies
-                if supply.point.building_id == building
-            ]
-            self.env["amr.meter"].union(*meters).line_id = line
 
     def _create_limits(self):
         """Watch the use; a pipe that drips shows in the nights and days."""
@@ -126,6 +113,9 @@ class Operation:
         """Keep the rounds in which the last days' freezes came in."""
         reader = self.env["res.users"].search([("login", "=", "chaobiao")])
         meters = self.env["amr.meter"].union(*(one.meter for one in self.remote))
+        meters = meters.filtered(
+            lambda meter: meter.community_id == self.estate.community
+        )
         for days in reversed(range(ROUNDS)):
             day = self.estate.today - timedelta(days=days)
             readings = self.env["amr.reading"].search(
@@ -155,6 +145,9 @@ class Operation:
                     "state": "done",
                     "tries": 1,
                     "reading_id": reading.id,
+                    "index": reading.index,
+                    "read_at": reading.read_at,
+                    **self._previous(reading),
                 }
                 for reading in readings
             ]
@@ -166,6 +159,16 @@ class Operation:
                 "finished_at": began + timedelta(minutes=2),
             }
         )
+
+    def _previous(self, reading):
+        """Return what a daily reading is compared with: that of the day before."""
+        day = self.estate.community._local_date(reading.read_at) - timedelta(days=1)
+        before = self.history.curves[reading.meter_id][day]
+        return {
+            "previous_index": before,
+            "previous_at": self.estate.community._local_midnight(day),
+            "usage": float(Decimal(str(reading.index)) - before),
+        }
 
     def _create_plan(self):
         self.env["amr.read.plan"].create(
@@ -180,11 +183,24 @@ class Operation:
             }
         )
 
+    def _compare_lists(self):
+        """Keep that the concentrators' lists were read back when they were set up."""
+        for collector in self.estate.collectors.values():
+            concentrator = collector.concentrator_id
+            concentrator._keep_differences(
+                [meter._prepare_archive() for meter in concentrator.meter_ids]
+            )
+
     def _send_the_reader_out(self):
         """Leave the meters that no device reads to the reader on foot."""
         reader = self.env["res.users"].search([("login", "=", "chaobiao")])
-        by_eye = self.estate.communities - self.estate.community
-        task = self.env["amr.read.task"].create(
-            {"community_id": by_eye.id, "user_id": reader.id}
-        )
-        task.action_start()
+        for building, _rooms, wire in self.estate.buildings:
+            if not wire:
+                task = self.env["amr.read.task"].create(
+                    {
+                        "scope": "building",
+                        "building_id": building.id,
+                        "user_id": reader.id,
+                    }
+                )
+                task.action_start()

@@ -299,7 +299,67 @@ class Story:
         expect(exceptions == 1, f"{exceptions} exceptions for {meter['address']}")
         return meter["address"]
 
-    # --- 4: billing ------------------------------------------------------------------
+    # --- 4: a concentrator -----------------------------------------------------------
+
+    def read_concentrator(self):
+        """Compare a concentrator's list with ours, then read its meters by frames."""
+        one = self.wait_for_concentrator()
+        admin = self.operator("admin")
+        admin.press("amr.concentrator", one["id"], "action_archive_compare")
+        command = self._wait_for_command(
+            admin, [("concentrator_id", "=", one["id"])], "the comparison of lists"
+        )
+        after = admin.read("amr.concentrator", one["id"], ["difference_count"])
+        expect(after["difference_count"] == 0, f"the lists differ: {command}")
+        frames = admin.count("amr.command.frame", [("command_id", "=", command["id"])])
+        action = self.operator("reader").press(
+            "amr.concentrator", one["id"], "action_read_meters"
+        )
+        self.watch_reading(action["res_id"])
+        read = self._check_concentrator(action["res_id"])
+        return (
+            f"{one['terminal']} knows its {one['meter_count']} meters as we do "
+            f"({frames} frames), {read} of them read through it"
+        )
+
+    def wait_for_concentrator(self):
+        """Wait until the concentrator has logged in; return it."""
+        fields = ["terminal", "online", "meter_count"]
+
+        def online():
+            found = self.operator("admin").one("amr.concentrator", [], fields)
+            return found["online"] and found
+
+        return wait_until(online, PATIENCE, "the concentrator in Odoo")
+
+    def _check_concentrator(self, task_id):
+        """See that each meter of the concentrator was read; return how many."""
+        reader = self.operator("reader")
+        lines = reader.find(
+            "amr.read.task.line",
+            [("task_id", "=", task_id)],
+            ["meter_id", "state", "index"],
+        )
+        expect(lines, "nothing was read through the concentrator")
+        for line in lines:
+            expect(line["state"] == "done", f"not read: {line['meter_id'][1]}")
+            self._check_index(reader, line)
+        return len(lines)
+
+    def _wait_for_command(self, operator, domain, what):
+        """Wait until the newest command of a domain is over; return it, done."""
+
+        def final():
+            command = operator.one(
+                "amr.command", domain, ["state", "result"], order="id desc"
+            )
+            return command["state"] in ("done", "failed", "expired") and command
+
+        command = wait_until(final, PATIENCE, what)
+        expect(command["state"] == "done", f"{what}: {command['result']}")
+        return command
+
+    # --- 5: billing ------------------------------------------------------------------
 
     def bill_community(self):
         """Bill the last month; a second run of the same month makes nothing."""
@@ -501,7 +561,7 @@ class Story:
             "account.journal", [("type", "=", kind)], ["name"], order="sequence, id"
         )["id"]
 
-    # --- 5: cash ---------------------------------------------------------------------
+    # --- 6: cash ---------------------------------------------------------------------
 
     def take_cash(self):
         """Take the newest unpaid bill's amount in cash at the front desk."""
@@ -537,7 +597,7 @@ class Story:
             f"{bill['amount_residual']:.2f} yuan, in cash: paid and reconciled"
         )
 
-    # --- 6: the portal ---------------------------------------------------------------
+    # --- 7: the portal ---------------------------------------------------------------
 
     def use_portal(self):
         """Look at balance, usage and bill as a resident, and pay the bill online."""
@@ -603,7 +663,7 @@ class Story:
             lambda: self._payment_state(bill) == "paid", PATIENCE, "the online payment"
         )
 
-    # --- 7: prepaid ------------------------------------------------------------------
+    # --- 8: prepaid ------------------------------------------------------------------
 
     def recharge(self):
         """Recharge online twice, the second time with a lost acknowledgement."""
@@ -738,7 +798,7 @@ class Story:
         total = sum((money(wallet["balance"]) for wallet in wallets), Decimal(0))
         expect(liability == total, f"liability {liability}, wallets {total}")
 
-    # --- 8: the relay ----------------------------------------------------------------
+    # --- 9: the relay ----------------------------------------------------------------
 
     def switch_relay(self):
         """Open a meter's relay, close it again, and read its state back."""
@@ -765,18 +825,7 @@ class Story:
 
     def _switch(self, admin, meter, button):
         admin.press("amr.meter", meter["id"], button)
-
-        def final():
-            command = admin.one(
-                "amr.command",
-                [("meter_id", "=", meter["id"])],
-                ["state", "result"],
-                order="id desc",
-            )
-            return command["state"] in ("done", "failed", "expired") and command
-
-        command = wait_until(final, PATIENCE, button)
-        expect(command["state"] == "done", f"{button}: {command['result']}")
+        self._wait_for_command(admin, [("meter_id", "=", meter["id"])], button)
 
     def _expect_relay(self, admin, meter, state):
         shown = self.meters.ask(meter["address"])["relay"]
@@ -788,6 +837,7 @@ STEPS = (
     ("the estate, its people, tariffs and history", Story.check_estate),
     ("DTUs register and are seen online", Story.check_links),
     ("the reader reads the community", Story.read_community),
+    ("the reader reads through a concentrator", Story.read_concentrator),
     ("last month is billed", Story.bill_community),
     ("the front desk takes cash", Story.take_cash),
     ("a resident looks at his bill and pays it online", Story.use_portal),
