@@ -1,9 +1,9 @@
 """The estate of the demo: buildings, rooms, people, tariffs, meters, links."""
 
 import random
-from collections import namedtuple
 
 from dateutil.relativedelta import relativedelta
+from demo_concentrator import CONCENTRATOR, BehindConcentrators, Supply
 
 SURNAMES = "王李张刘陈杨黄吴周徐孙马朱胡林郭何高罗郑梁谢宋唐许邓冯韩曹曾彭萧"
 GIVEN = (
@@ -11,7 +11,6 @@ GIVEN = (
     "桂兰 文博 雨桐 子涵 浩然 晓燕 海波 国庆 春梅"
 ).split()
 
-CONCENTRATOR = "concentrator"
 # building, floors, units a floor, what reads its meters: a DTU, a concentrator, nobody
 BUILDINGS = (
     ("0371", "1栋", "001", 6, 4, "10371001"),
@@ -19,9 +18,6 @@ BUILDINGS = (
     ("0372", "1栋", "001", 3, 4, None),
     ("0372", "2栋", "002", 3, 2, CONCENTRATOR),
 )
-COLLECTOR = "1F"
-# Of a small concentrator: comparing its list takes frames by its capacity.
-CAPACITY = 64
 # An owner of three rooms; everybody else has one.
 THREE_ROOMS = ("1栋 0101", "1栋 0102", "1栋 0201")
 PREPAID_ROOMS = ("2栋 0601", "2栋 0602", "2栋 0603", "2栋 0604")
@@ -30,10 +26,8 @@ LEAK = "1栋 0502"
 SILENT = "2栋 0203"
 SLOW = ("1栋 0302", "2栋 0403", "2栋 0501")
 
-Supply = namedtuple("Supply", "room meter point agreement utility link")
 
-
-class Estate:
+class Estate(BehindConcentrators):
     """Creates the estate; afterwards its attributes hold what was made.
 
     ``rooms`` and ``accounts`` by short name ("1栋 0101"), ``supplies`` a list of
@@ -259,27 +253,6 @@ class Estate:
                     }
                 )
 
-    def _create_concentrators(self):
-        """Put a concentrator with one collector into the buildings that have one."""
-        self.collectors = {}
-        for building, _rooms, wire in self.buildings:
-            if wire == CONCENTRATOR:
-                concentrator = self.env["amr.concentrator"].create(
-                    {
-                        "name": "一层弱电井",
-                        "line_id": self.lines[building].id,
-                        "capacity": CAPACITY,
-                    }
-                )
-                self.links[building] = concentrator.link_id
-                self.collectors[building] = self.env["amr.collector"].create(
-                    {
-                        "name": "一至三层",
-                        "address": COLLECTOR,
-                        "concentrator_id": concentrator.id,
-                    }
-                )
-
     def _create_supplies(self):
         """Install an electricity and a water meter in every room, with agreements."""
         wanted = [
@@ -321,51 +294,6 @@ class Estate:
                 wanted, meters, points, agreements, strict=True
             )
         ]
-
-    def _create_masters(self):
-        """Measure what goes into a building with a concentrator: its losses."""
-        for building, collector in self.collectors.items():
-            subs = [
-                supply.point
-                for supply in self.supplies
-                if supply.point.building_id == building
-                and supply.utility == self.electricity
-            ]
-            point = self.env["amr.metering.point"].create(
-                {
-                    "utility_id": self.electricity.id,
-                    "building_id": building.id,
-                    "kind": "master",
-                }
-            )
-            self.env["amr.metering.point"].union(*subs).parent_id = point
-            meter = self.env["amr.meter"].create(
-                {
-                    "number": f"{building.full_code}0000",
-                    "address": f"{building.full_code}0000",
-                    "model_id": self.models["electricity"].id,
-                    "line_id": self.lines[building].id,
-                    "collector_id": collector.id,
-                }
-            )
-            self._install_master(meter, point)
-
-    def _install_master(self, meter, point):
-        index = self.random.randrange(20_000, 900_000) / 100
-        self.env["amr.installation"].create(
-            {
-                "meter_id": meter.id,
-                "point_id": point.id,
-                "date_from": self.since(),
-                "start_index": index,
-            }
-        )
-        self.start_indexes.append(index)
-        nobody = self.env["amr.agreement"]
-        name = point.display_name
-        self.supplies.append(
-            Supply(name, meter, point, nobody, self.electricity, meter.link_id)
-        )
 
     def _prepare_meter(self, key, room, utility):
         place = f"{room.building_id.full_code}{room.name}"
