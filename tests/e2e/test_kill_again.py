@@ -82,7 +82,7 @@ class Work:
                 self.admin.call(model, "search", [], limit=1, order="id desc"),
                 default=0,
             )
-            for model in ("amr.command", "amr.reading", "amr.read.task")
+            for model in ("amr.command", "amr.reading")
         }
         found = self.admin.find("amr.meter", self._remote(), ["address"])
         self.meters = {one["id"]: one["address"] for one in found}
@@ -159,23 +159,24 @@ class Work:
         """
         lines = self.reader.find(
             "amr.read.task.line",
-            [("task_id", ">", self.since["amr.read.task"])],
+            [("task_id", "in", self.tasks)],
             ["task_id", "meter_id", "state", "reading_id", "error"],
         )
         missing = [one for one in lines if one["state"] == "missing"]
         assert len({one["meter_id"][0] for one in missing}) == 1, missing
-        assert len(missing) == len({one["task_id"][0] for one in lines})
+        assert len(missing) == len(self.tasks)
         silent = [("kind", "=", "missing"), ("state", "=", "open")]
         silent.append(("meter_id", "=", missing[0]["meter_id"][0]))
         assert self.reader.count("amr.exception", silent)
         done = [one for one in lines if one["state"] == "done"]
         assert len(done) + len(missing) == len(lines)
+        new = [
+            ("meter_id.community_id", "=", self.story.community["id"]),
+            ("register", "=", "total"),
+            ("kind", "=", "spot"),
+        ]
         readings = self.reader.find(
-            "amr.reading",
-            self._new(
-                "amr.reading", [("register", "=", "total"), ("kind", "=", "spot")]
-            ),
-            ["meter_id"],
+            "amr.reading", self._new("amr.reading", new), ["meter_id"]
         )
         assert {one["id"] for one in readings} == {one["reading_id"][0] for one in done}
         assert len(readings) == len(done)

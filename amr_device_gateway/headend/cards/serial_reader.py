@@ -14,12 +14,13 @@ from operator import xor
 from pathlib import Path
 
 import serial
-import tomllib
 
+from .. import toml_files
 from ..outgoing import line_settings
 from .base import CardError, CardReader
 
 FOLDER = Path(__file__).parent / "profiles"
+CALLED = "card reader profile"
 OPERATIONS = ("identify", "insert", "read", "counter", "verify", "write")
 STATUSES = ("ok", "no_card", "card_type", "secret", "protected", "range", "bad")
 TEXTS = {
@@ -66,10 +67,9 @@ class Profile:
         return ends[0] + body + bytes([reduce(xor, body)]) + ends[1]
 
 
-@cache
 def names():
     """Names of the profiles, sorted."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+    return toml_files.names(FOLDER)
 
 
 @cache
@@ -78,16 +78,11 @@ def load(name):
 
     :raises ProfileError: no such profile, or a wrong file
     """
-    if name not in names():
-        known = ", ".join(names())
-        raise ProfileError(f"There is no card reader profile “{name}”; known: {known}.")
+    row = toml_files.load(FOLDER, name, CALLED, ProfileError)
     try:
-        row = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
         return _checked(Profile(name=name, **row))
-    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
-        raise ProfileError(
-            f"The card reader profile {name} is wrong: {error}"
-        ) from error
+    except (TypeError, ValueError) as error:
+        raise ProfileError(f"The {CALLED} {name} is wrong: {error}") from error
 
 
 def _checked(profile):

@@ -11,8 +11,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-import tomllib
-
+from .. import toml_files
 from .errors import ProtocolError
 
 FOLDER = Path(__file__).parent
@@ -24,10 +23,9 @@ class ModelError(ProtocolError):
     """There is no such model, or its file is wrong; the message is a sentence."""
 
 
-@cache
 def names(folder):
     """Names of the models in ``folder``, sorted."""
-    return tuple(sorted(path.stem for path in (FOLDER / folder).glob("*.toml")))
+    return toml_files.names(FOLDER / folder)
 
 
 @cache
@@ -36,15 +34,8 @@ def load(folder, name):
 
     :raises ModelError: no such model, or a file that is no TOML
     """
-    if name not in names(folder):
-        raise ModelError(
-            f"There is no meter model “{name}”; known are: {', '.join(names(folder))}."
-        )
-    text = (FOLDER / folder / f"{name}.toml").read_text(encoding="utf-8")
-    try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"The model {name} is no valid TOML: {error}") from error
+    path = FOLDER / folder
+    return toml_files.load(path, name, "meter model", ModelError, parse_float=Decimal)
 
 
 def title(folder, name, language="en_US"):

@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import tomllib
-
+from .. import toml_files
 from ..protocols import registry
 
 FOLDER = Path(__file__).parent / "profiles"
+CALLED = "profile"
 KINDS = ("nbiot", "lora")
 ENCODINGS = ("hex", "base64")
 #: IMEI (15 digits), devEUI (16 hex digits), or a number of the platform's own.
@@ -198,10 +198,9 @@ def _identity(profile, device, at, number, frame, place):
 # === FILES === #
 
 
-@cache
 def names():
     """Names of the profiles, sorted."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+    return toml_files.names(FOLDER)
 
 
 @cache
@@ -210,14 +209,11 @@ def load(name):
 
     :raises ProfileError: no such profile, or a file that is wrong
     """
-    if name not in names():
-        known = ", ".join(names())
-        raise ProfileError(f"There is no profile “{name}”; known are: {known}.")
+    row = toml_files.load(FOLDER, name, CALLED, ProfileError)
     try:
-        row = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
         return _checked(Profile(name=name, **row))
-    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
-        raise ProfileError(f"The profile {name} is wrong: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ProfileError(f"The {CALLED} {name} is wrong: {error}") from error
 
 
 def _checked(profile):

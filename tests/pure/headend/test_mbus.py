@@ -470,3 +470,27 @@ def test_when_the_line_breaks_between_the_steps_nothing_is_read(world):
         assert (outcome.reply, outcome.error) == (None, "timeout")
 
     world(body)
+
+
+def test_a_link_that_is_removed_between_the_steps_leaves_a_doubt(world):
+    """A byte has left: the answer must not be the one of a request that never began."""
+
+    async def body(place):
+        place.odoo.allow(DTU)
+        gateway = await place.gateway(pace=30, refresh_pause=0)
+        line = await place.dial(gateway, DTU.encode(), MBUS)
+        await place.odoo.event("link_up", link=LINK)
+        client = await place.client(gateway)
+        task = asyncio.create_task(
+            client.exchange(LINK, "mbus", MBUS.read_index("1"), deadline=60)
+        )
+        assert await line.request() == MBUS.prepare("1")
+        line.send(b"\xe5")
+        while not gateway.links[LINK]._rest:
+            await client.links()
+        place.odoo.allow()
+        await gateway.odoo.refresh()
+        (outcome,) = await task
+        assert (outcome.error, outcome.sent) == ("timeout", True)
+
+    world(body)
