@@ -97,7 +97,7 @@ def test_there_is_a_sample_of_every_protocol():
         assert protocol.fault_of(frame) is None, (protocol.name, frame.hex())
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(bent(), st.sampled_from(SAMPLES))
 def test_a_bent_frame_is_a_value_or_an_error_to_every_protocol(case, other):
     own, frame = case
@@ -107,7 +107,8 @@ def test_a_bent_frame_is_a_value_or_an_error_to_every_protocol(case, other):
         assert shown["error"] or protocol.fault_of(frame) is None
         assert isinstance(protocol.index_from(decoded), dict)
         assert isinstance(protocol.redact(frame), str)
-        assert sum(size for size, _name, _said in protocol.layout(frame)) == len(frame)
+        # what follows a whole frame is none of it
+        assert sum(size for size, _name, _said in protocol.layout(frame)) <= len(frame)
         for ask in (frame, other[1]):
             assert protocol.matches(ask, frame) in (True, False)
             assert protocol.matches(frame, ask) in (True, False)
