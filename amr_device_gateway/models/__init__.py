@@ -34,3 +34,4 @@ from . import amr_command_concentrator
 from . import amr_read_scope_concentrator
 from . import amr_read_task_concentrator
 from . import amr_headend_event_concentrator
+from . import amr_headend_event_log

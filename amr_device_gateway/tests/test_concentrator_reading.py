@@ -417,6 +417,19 @@ class TestConcentratorReports(ConcentratorCommon):
         self.assertEqual(found.kind, "device")
         self.assertIn("meter cannot be read (ERC31)", found.reason)
 
+    def test_an_alarm_is_in_the_event_log_with_what_was_measured(self):
+        """Row 70: time, voltage, current and energy of the moment (S3 七.2)."""
+        device = self._device()
+        device.alarm(10, 1)
+        device.alarm(10, 9)  # nobody's measuring point
+        event = self.env["amr.snapshot"].search([("meter_id", "=", self.meter.id)])
+        self.assertEqual(event.event, "voltage")
+        self.assertEqual(
+            (event.voltage_a, event.current_c, event.import_index), (0,) * 3
+        )
+        self.assertIs(event.frequency, False)
+        self.assertLess(abs(event.read_at - datetime.now()), timedelta(minutes=2))
+
     def test_a_second_log_in_is_kept_to_be_looked_at(self):
         event = {
             "id": "00000000-0000-4000-8000-000000000009",

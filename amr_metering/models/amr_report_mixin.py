@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from odoo import api, fields, models
@@ -90,7 +91,7 @@ class AmrReportMixin(models.AbstractModel):
         title, records = self._get_report_title(), self._get_report_records(domain)
         self.env["auditlog.rule"]._note_export(records, f"{title}.xlsx")
         columns = [
-            (heading, "char" if name.endswith("_id") else self._fields[name].type)
+            (heading, self._get_report_type(name))
             for name, heading in self._get_report_headings()
         ]
         return make_workbook(title, columns, self._get_report_rows(records))
@@ -107,6 +108,14 @@ class AmrReportMixin(models.AbstractModel):
         ]
 
     @api.model
+    def _get_report_type(self, name):
+        """Return the type of a column, with the places its numbers have on screen."""
+        field = self._fields[name]
+        if field.type == "float":
+            return f"float{(field.get_digits(self.env) or (0, 3))[1]}"
+        return "char" if name.endswith("_id") else field.type
+
+    @api.model
     def _get_report_records(self, domain):
         """Return the lines of the report in its order, all read at once."""
         order = ", ".join([*self._report_groups, "id"]) if self._report_groups else None
@@ -120,18 +129,21 @@ class AmrReportMixin(models.AbstractModel):
         cells = [self._get_report_reader(name) for name in self._report_columns]
         for record in records:
             yield from totals.leave(record)
-            totals.add(record)
-            yield [cell(record) for cell in cells], False
+            row = [cell(record) for cell in cells]
+            totals.add(record, row)
+            yield [_shown(cell) for cell in row], False
         yield from totals.leave(None)
         yield from totals.rest()
 
     def _get_report_cells(self):
         self.ensure_one()
-        return [self._get_report_reader(name)(self) for name in self._report_columns]
+        return [
+            _shown(self._get_report_reader(name)(self)) for name in self._report_columns
+        ]
 
     @api.model
     def _get_report_reader(self, name):
-        """Return a function that gives a record's cell of this column."""
+        """Return a function that gives a record's cell of this column, exactly."""
         field = self._fields[name]
         if field.type == "many2one":
             label = "name" if field.comodel_name in PLACES else "display_name"
@@ -143,7 +155,7 @@ class AmrReportMixin(models.AbstractModel):
             return lambda record: record._get_local_time(record[name])
         if field.type == "float":
             places = (field.get_digits(self.env) or (0, 3))[1]
-            return lambda record: _rounded(record[name], places)
+            return lambda record: _exact(record[name], places)
         return lambda record: record[name]
 
     def _get_local_time(self, moment):
@@ -152,9 +164,13 @@ class AmrReportMixin(models.AbstractModel):
         return fields.Datetime.context_timestamp(self, moment).replace(tzinfo=None)
 
 
-def _rounded(value, places):
-    """Return a number as it is shown; False is no number."""
-    return value if value is False else float(dec(value, places))
+def _exact(value, places):
+    """Return a number as the database holds it; False is no number."""
+    return value if value is False else dec(value, places)
+
+
+def _shown(cell):
+    return float(cell) if isinstance(cell, Decimal) else cell
 
 
 class _Totals:
@@ -164,17 +180,18 @@ class _Totals:
         self.report = report
         self.path = ()
         self.sums = {}
+        columns = report._report_columns
+        self.places = [(name, columns.index(name)) for name in report._report_sums]
 
-    def add(self, record):
+    def add(self, record, cells):
         self.path = tuple(record[name] for name in self.report._report_groups)
         levels = [self.path[: depth + 1] for depth in range(len(self.path))]
         if self.report._report_groups[:1] != ("utility_id",):
             levels.append(("total", record.utility_id))
         running = [self.sums.setdefault(level, {}) for level in levels]
-        for name in self.report._report_sums:
-            value = record[name]
+        for name, place in self.places:
+            value = cells[place]
             if value is not False:
-                value = dec(value)
                 for sums in running:
                     sums[name] = sums.get(name, 0) + value
 

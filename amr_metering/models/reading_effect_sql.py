@@ -155,4 +155,15 @@ FUNCTIONS_SQL = """
               THEN 'rollover'
         END
     $$;
+    CREATE OR REPLACE FUNCTION amr_factor_at(
+        meter integer, at timestamp
+    ) RETURNS numeric STABLE LANGUAGE plpgsql AS $$
+    BEGIN
+        -- of the use that ends at this time
+        RETURN COALESCE(
+            (SELECT i.factor FROM amr_installation i
+              WHERE i.meter_id = meter AND i.date_from < at
+              ORDER BY i.date_from DESC LIMIT 1),
+            (SELECT m.factor FROM amr_meter m WHERE m.id = meter));
+    END $$;
 """

@@ -88,6 +88,9 @@ CHECK_SQL = f"""
           FROM amr_vee_effective GROUP BY place, community_id, utility_id, company_id
     ), who AS (
         SELECT m.id, m.company_id, m.factor, mm.digits, c.tz, p.place,
+               -- its factor changed once, or it was somewhere else
+               EXISTS (SELECT 1 FROM amr_installation i
+                        WHERE i.meter_id = m.id AND i.date_to IS NOT NULL) AS seam,
                p.roll_over_times,
                (now() AT TIME ZONE 'UTC') + p.future AS future_from,
                time '00:00' + p.skew AS skew_from, time '00:00' - p.skew AS skew_to,
@@ -124,13 +127,13 @@ CHECK_SQL = f"""
                   AND NOT amr_rolled_over(p.index, p.after_index, w.digits)
                THEN 'negative'
              WHEN l.normal_max > 0 AND p.source <> 'estimate'
-                  AND (p.index - p.before_index) * w.factor > l.normal_max
-                  AND (p.index - p.before_index) * w.factor
+                  AND (p.index - p.before_index) * f.factor > l.normal_max
+                  AND (p.index - p.before_index) * f.factor
                       > l.normal_max * {MONTHS.format("p")} THEN 'high'
              WHEN l.normal_min > 0 AND p.index >= p.before_index
                   AND p.read_at - p.before_at > interval '27 days'
                   AND p.source <> 'estimate'
-                  AND (p.index - p.before_index) * w.factor
+                  AND (p.index - p.before_index) * f.factor
                       < l.normal_min * {MONTHS.format("p")} THEN 'low'
            END AS finding,
            p.kind IN ('daily', 'monthly') AND p.source <> 'estimate'
@@ -141,6 +144,9 @@ CHECK_SQL = f"""
       JOIN who w ON w.id = p.meter_id
       LEFT JOIN limits l ON l.meter_id = p.meter_id
            AND l.from_at < p.read_at AND (l.to_at IS NULL OR l.to_at >= p.read_at)
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN w.seam THEN amr_factor_at(p.meter_id, p.read_at)
+                    ELSE w.factor END AS factor) f
      CROSS JOIN LATERAL (
         SELECT CASE WHEN p.index < p.before_index
                     THEN amr_fall(p.meter_id, p.register, p.before_at, p.before_index,
@@ -157,13 +163,12 @@ JUDGE_SQL = f"""
        SET severity = e.severity,
            usage = (c.index - c.before_index
                     + CASE WHEN c.finding = 'rollover' THEN 10 ^ c.digits ELSE 0 END)
-                   * m.factor,
+                   * amr_factor_at(c.meter_id, c.read_at),
            limit_value = CASE c.finding
                 WHEN 'high' THEN c.normal_max * GREATEST(1, {MONTHS.format("c")})
                 WHEN 'low' THEN c.normal_min * {MONTHS.format("c")} END
-      FROM amr_vee_effective e, amr_meter m
+      FROM amr_vee_effective e
      WHERE c.finding IS NOT NULL AND e.place = c.place AND e.kind = c.finding
-       AND m.id = c.meter_id
 """
 
 # Each new row was compared with the one before it; where that one is held back itself,
@@ -195,10 +200,11 @@ HOLD_SQL = """
     )
     UPDATE amr_reading_checked c
        SET finding = 'negative', severity = e.severity, before_index = u.highest,
-           usage = (c.index - u.highest) * m.factor, limit_value = NULL
-      FROM used u, amr_vee_effective e, amr_meter m
+           usage = (c.index - u.highest) * amr_factor_at(c.meter_id, c.read_at),
+           limit_value = NULL
+      FROM used u, amr_vee_effective e
      WHERE c.line = u.line AND u.severity IS DISTINCT FROM 'suspect'
-       AND c.index < u.highest AND m.id = c.meter_id
+       AND c.index < u.highest
        AND NOT amr_rolled_over(u.highest, c.index, c.digits)
        AND e.place = c.place AND e.kind = 'negative'
 """

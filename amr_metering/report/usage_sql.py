@@ -160,31 +160,35 @@ MEASURED_SQL = """
     CREATE OR REPLACE FUNCTION amr_measured(
         meter integer, reg varchar, from_at timestamp, to_at timestamp,
         from_index numeric, to_index numeric, digits integer
-    ) RETURNS numeric STABLE LANGUAGE sql AS $$
-        SELECT CASE WHEN bool_and(used IS NOT NULL) THEN sum(used) END FROM (
-            SELECT i.factor * amr_index_step(
-                       CASE WHEN i.date_from > from_at
-                            THEN CASE reg WHEN 'total' THEN i.start_index
-                                 ELSE amr_shown(meter, reg, i.date_from) END
-                            ELSE from_index END,
-                       CASE WHEN i.date_to < to_at
-                            THEN CASE reg WHEN 'total' THEN i.end_index
-                                 ELSE amr_shown(meter, reg, i.date_to) END
-                            ELSE to_index END,
-                       digits) AS used
-              FROM amr_installation i
-             WHERE i.meter_id = meter AND i.date_from < to_at
-               AND (i.date_to IS NULL OR i.date_to > from_at)) part
-    $$
+    ) RETURNS numeric STABLE LANGUAGE plpgsql AS $$
+    BEGIN
+        RETURN (
+            SELECT CASE WHEN bool_and(used IS NOT NULL) THEN sum(used) END FROM (
+                SELECT i.factor * amr_index_step(
+                           CASE WHEN i.date_from > from_at
+                                THEN CASE reg WHEN 'total' THEN i.start_index
+                                     ELSE amr_shown(meter, reg, i.date_from) END
+                                ELSE from_index END,
+                           CASE WHEN i.date_to < to_at
+                                THEN CASE reg WHEN 'total' THEN i.end_index
+                                     ELSE amr_shown(meter, reg, i.date_to) END
+                                ELSE to_index END,
+                           digits) AS used
+                  FROM amr_installation i
+                 WHERE i.meter_id = meter AND i.date_from < to_at
+                   AND (i.date_to IS NULL OR i.date_to > from_at)) part);
+    END $$
 """
 
 SHOWN_SQL = """
     CREATE OR REPLACE FUNCTION amr_shown(
         meter integer, reg varchar, at timestamp
-    ) RETURNS numeric STABLE LANGUAGE sql AS $$
-        SELECT r.index FROM amr_reading r
-         WHERE r.meter_id = meter AND r.register = reg AND r.read_at = at
-           AND r.superseded_by_id IS NULL AND r.quality <> 'suspect'
-         ORDER BY r.id DESC LIMIT 1
-    $$
+    ) RETURNS numeric STABLE LANGUAGE plpgsql AS $$
+    BEGIN
+        RETURN (
+            SELECT r.index FROM amr_reading r
+             WHERE r.meter_id = meter AND r.register = reg AND r.read_at = at
+               AND r.superseded_by_id IS NULL AND r.quality <> 'suspect'
+             ORDER BY r.id DESC LIMIT 1);
+    END $$
 """

@@ -177,6 +177,22 @@ class TestFactorSeam(SeamCommon):
             sum(dec(hour.usage) for hour in hours),
         )
 
+    # === At the door === #
+
+    def test_what_comes_in_late_is_judged_by_the_factor_of_then(self):
+        self.tariff.version_ids.normal_max = 100
+        self._read(self._at(JUNE), total=10)
+        self._read(self._at(date(2026, 6, 21)), total=100)
+        self.meter.current_ratio = 30
+        self._read(self._at(date(2026, 6, 11)), kind="daily", total=60)
+        self.assertFalse(self._get_high(), "50, not 1,500")
+        self._read(self._at(date(2026, 6, 26)), total=104)
+        self.assertEqual(dec(self._get_high().usage), 4 * 30)
+
+    def _get_high(self):
+        self.meter.invalidate_recordset()
+        return self.meter.verdict_ids.filtered(lambda one: one.kind == "high")
+
     # === Rules of the night === #
 
     def test_the_month_of_a_change_is_not_too_high(self):

@@ -432,6 +432,17 @@ class TestUsageQuery(MeteringCommon):
             [(self.electricity, self.community, self.building, 59.35)],
         )
 
+    def test_one_meter_or_several_are_asked_for(self):
+        """KTAMR manual 4.4: 按单表，多表的查询方式, a master meter by its name, too."""
+        query, two = self._query(), self.meters[:2]
+        query.meter_ids = two
+        rows = query._get_printed_rows()
+        lines = [cells["meter_id"] for cells, is_bold in rows if not is_bold]
+        self.assertEqual(set(lines), set(two.mapped("display_name")))
+        two[0].point_id.kind = "master"
+        self.env.invalidate_all()
+        self.assertEqual(len(query._get_printed_rows()), len(rows))
+
     def test_sub_totals_by_kind_community_and_building(self):
         rows = self._query()._get_printed_rows()
         bold = [cells for cells, is_bold in rows if is_bold]
@@ -494,6 +505,10 @@ class TestReportDownload(MeteringCommon, HttpCase):
         self.assertEqual([line[at["usage"]] for line in lines[2:]], [0.62] * 4)
         self.assertEqual(lines[2][at["meter_id"]], self.meter.number)
         self.assertEqual(lines[2][at["start_index"]], 503.4)
+        formats = [
+            sheet.cell(3, at[name] + 1).number_format for name in ("usage", "factor")
+        ]
+        self.assertEqual(formats, ["#,##0.000", "#,##0.000000"], "as on the screen")
         for line, name in ((3, "building_id"), (4, "community_id"), (5, "utility_id")):
             self.assertTrue(lines[line][at[name]], name)
         log = self.env["auditlog.log"].search([("method", "=", "export_data")], limit=1)

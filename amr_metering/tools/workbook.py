@@ -1,12 +1,15 @@
 import io
+from decimal import Decimal
 
 import xlsxwriter
 
+NUMBERS = (float, int, Decimal)
 INVALID = str.maketrans("[]:*?/\\", "       ")
 FORMATS = {
     "date": {"num_format": "yyyy-mm-dd"},
     "datetime": {"num_format": "yyyy-mm-dd hh:mm"},
     "float": {"num_format": "#,##0.000"},
+    **{f"float{n}": {"num_format": "#,##0." + "0" * n} for n in range(1, 7)},
     "integer": {"num_format": "0"},
 }
 
@@ -16,7 +19,8 @@ def make_workbook(title, columns, rows):
 
     :param str title: name of the sheet and its first line
     :param list columns: pairs ``(heading, type)``; the type is "char", "date",
-        "datetime", "float" or "integer" and decides the number format
+        "datetime", "integer" or "float", with a number of places behind it if they
+        are not three, and decides the number format
     :param rows: iterable of pairs ``(cells, bold)``; an empty cell is None or False,
         numbers stay numbers
     """
@@ -49,5 +53,7 @@ def _write(sheet, line, at, cell, style):
     if isinstance(cell, str):
         # a name that begins with = is a name, no formula
         sheet.write_string(line, at, cell, style)
+    elif type(cell) in NUMBERS:
+        sheet.write_number(line, at, cell, style)
     else:
         sheet.write(line, at, cell, style)

@@ -28,6 +28,12 @@ class AmrUsageQuery(models.TransientModel):
         domain="[('community_id', 'in', community_ids)]",
         help="Empty: all of the communities.",
     )
+    meter_ids = fields.Many2many(
+        "amr.meter",
+        string="Only these meters",
+        context={"active_test": False},
+        help="One or several; empty: all of the buildings.",
+    )
     with_masters = fields.Boolean(
         "Master meters too",
         help="What a master meter measures is measured again behind it: with masters, "
@@ -53,12 +59,13 @@ class AmrUsageQuery(models.TransientModel):
 
     def _get_domain(self):
         domain = fields.Domain.TRUE
-        if not self.with_masters:
+        if not self.with_masters and not self.meter_ids:
             domain &= fields.Domain("point_kind", "!=", "master")
         for name, chosen in (
             ("utility_id", self.utility_ids),
             ("community_id", self.community_ids),
             ("building_id", self.building_ids),
+            ("meter_id", self.meter_ids),
         ):
             if chosen:
                 domain &= fields.Domain(name, "in", chosen.ids)

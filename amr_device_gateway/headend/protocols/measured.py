@@ -22,12 +22,21 @@ NAMES = {
 }
 
 
+def named(values, prefix=""):
+    """``{name: Decimal}`` of those values whose names begin with ``prefix``."""
+    return {
+        NAMES[name]: item.value
+        for item in values
+        if item.name.startswith(prefix)
+        and (name := item.name.removeprefix(prefix)) in NAMES
+        and isinstance(item.value, Decimal)
+    }
+
+
 def measured_from(decodeds):
     """``{name: Decimal}`` of decoded answers; what the meter has not is left out."""
-    return {
-        NAMES[item.name]: item.value
-        for decoded in decodeds
-        if not decoded.error
-        for item in decoded.values
-        if item.name in NAMES and isinstance(item.value, Decimal)
-    }
+    found = {}
+    for decoded in decodeds:
+        if not decoded.error:
+            found |= named(decoded.values)
+    return found
