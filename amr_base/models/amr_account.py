@@ -190,11 +190,13 @@ class AmrAccount(models.Model):
         """
         if self._may_keep_contacts():
             return
-        for account in self:
-            partner = account.partner_id.sudo()
-            others = self._get_accounts_of(partner, writable=True) - self
+        partners = self.partner_id.sudo()
+        companies = self._get_companies_of(partners).partner_id
+        mine = self._get_accounts_of(partners, writable=True) - self
+        for partner in partners:
+            others = partner in mine.partner_id
             entered = partner.create_uid == self.env.user
-            if self._get_companies_of(partner) or not (others or entered):
+            if partner in companies or not (others or entered):
                 self._refuse_customer(partner)
 
     def _refuse_customer(self, partner):

@@ -81,34 +81,46 @@ class AuditlogRule(models.Model):
         :param values: recordsets, one for each record
         """
         kept = [record[name] for record in records]
-        guard = {(records._name, (record.id,)) for record in records}
-        for record, value in zip(records, values, strict=True):
-            record.with_context(auditlog_guard=guard)[name] = value
+        self._set_each(records, name, values)
         if records._name not in getattr(self.pool, "_auditlog_model_cache", ()):
             return
         rule = self.sudo()
-        note = rule._prepare_note(records, "write")
-        logs = []
-        for record, old, new in zip(records.sudo(), kept, values, strict=True):
-            log = {**note, "res_id": record.id, "name": record.display_name[:64]}
-            companies = rule._get_companies(record)
-            log["amr_company_ids"] = [fields.Command.set(companies.ids)]
-            pair = [{record.id: {name: rule._note_value(each)}} for each in (old, new)]
-            log["line_ids"] = rule._create_log_line_on_write(log, [name], *pair, [])
-            logs.append(log)
-        rule.env["auditlog.log"].create(logs)
+        logs = rule._insert_logs(records, "write")
+        rule._insert_changes(records, logs, name, kept, values)
+
+    def _set_each(self, records, name, values):
+        """Set a many2one of many records by one statement, checked as by ``write``."""
+        records.check_access("write")
+        field = records._fields[name]
+        records.flush_recordset([name])
+        self.env.execute_query(
+            SQL(
+                """
+                UPDATE %(table)s t
+                   SET %(column)s = v.value, write_uid = %(uid)s,
+                       write_date = now() AT TIME ZONE 'UTC'
+                  FROM unnest(%(ids)s::int[], %(values)s::int[]) v (id, value)
+                 WHERE t.id = v.id
+                RETURNING t.id
+                """,
+                table=SQL.identifier(records._table),
+                column=SQL.identifier(name),
+                uid=self.env.uid,
+                ids=list(records.ids),
+                values=[value.id or None for value in values],
+            )
+        )
+        records.invalidate_recordset([name, "write_uid", "write_date"])
+        for inverse in self.pool.field_inverses[field]:
+            self.env[inverse.model_name].invalidate_model([inverse.name])
+        records.modified([name])
+        records._validate_fields([name])
+        records._check_links([name])
 
     @api.model
     def _note_act(self, records, method):
         """Log that somebody did something to each of these, without any values."""
-        rule = self.sudo()
-        note = rule._prepare_note(records, method)
-        rule.env["auditlog.log"].create(
-            [
-                {**note, "res_id": each.id, "name": each.display_name[:64]}
-                for each in records.sudo()
-            ]
-        )
+        self.sudo()._insert_logs(records, method)
 
     @api.model
     def _note_export(self, records, name):
@@ -157,24 +169,22 @@ class AuditlogRule(models.Model):
         log["line_ids"] = rule._create_log_line_on_write(log, names, *values, [])
         rule.env["auditlog.log"].create(log)
 
-    @staticmethod
-    def _note_value(record):
-        return (record.id, record.sudo().display_name) if record else False
-
     def _note_created(self, records):
         """Log who made these records, by one statement: it may be thousands."""
-        note = self._prepare_note(records, "create")
+        self._insert_logs(records, "create")
+
+    def _insert_logs(self, records, method):
+        """Write one entry for each record, all by one statement.
+
+        :return: dict of the entries' ids by those of the records
+        """
+        note = self._prepare_note(records, method)
         model = self.env["ir.model"].sudo().browse(note["model_id"])
+        records = records.sudo()
         note = {key: value or None for key, value in note.items()}
-        companies = [self._get_companies(record).id for record in records]
-        self.env.cr.execute(
+        rows = self.env.execute_query(
             SQL(
                 """
-                WITH made AS (
-                SELECT * FROM unnest(
-                    %(ids)s::int[], %(names)s::text[], %(companies)s::int[])
-                    made (id, name, company_id)
-                ), log AS (
                 INSERT INTO auditlog_log (
                     model_id, model_name, model_model, method, user_id, log_type,
                     http_request_id, http_session_id, res_id, name,
@@ -184,19 +194,64 @@ class AuditlogRule(models.Model):
                        %(http_session_id)s, made.id, made.name,
                        %(user_id)s, now() AT TIME ZONE 'UTC',
                        %(user_id)s, now() AT TIME ZONE 'UTC'
-                  FROM made
-                RETURNING id, res_id
-                )
-                INSERT INTO amr_auditlog_log_company_rel (log_id, company_id)
-                SELECT log.id, made.company_id
-                  FROM log JOIN made ON made.id = log.res_id
-                 WHERE made.company_id IS NOT NULL
+                  FROM unnest(%(ids)s::int[], %(names)s::text[]) made (id, name)
+                RETURNING res_id, id
                 """,
                 **note,
                 model_name=model.name,
                 model_model=model.model,
                 ids=list(records.ids),
-                companies=[company or None for company in companies],
-                names=[(record.display_name or "")[:64] for record in records.sudo()],
+                names=[(record.display_name or "")[:64] for record in records],
             )
         )
+        logs = dict(rows)
+        pairs = [
+            (logs[record.id], company_id)
+            for record in records
+            for company_id in self._get_companies(record).ids
+        ]
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO amr_auditlog_log_company_rel (log_id, company_id)
+                SELECT * FROM unnest(%s::int[], %s::int[])
+                """,
+                [log_id for log_id, __ in pairs],
+                [company_id for __, company_id in pairs],
+            )
+        )
+        return logs
+
+    def _insert_changes(self, records, logs, name, old, new):
+        """Write what changed under the entry of each record.
+
+        :param dict logs: ids of the entries by those of the records
+        :param str name: a many2one; ``old`` and ``new`` hold its values, one a record
+        """
+        field = self.env["ir.model.fields"]._get(records._name, name)
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO auditlog_log_line (
+                    log_id, field_id, field_name, field_description, old_value,
+                    old_value_text, new_value, new_value_text,
+                    create_uid, create_date, write_uid, write_date)
+                SELECT v.id, %(field_id)s, %(name)s, %(label)s, v.old, v.old, v.new,
+                       v.new, %(uid)s, now() AT TIME ZONE 'UTC',
+                       %(uid)s, now() AT TIME ZONE 'UTC'
+                  FROM unnest(%(ids)s::int[], %(old)s::text[], %(new)s::text[])
+                       v (id, old, new)
+                """,
+                field_id=field.id,
+                name=name,
+                label=field.field_description,
+                uid=self.env.uid,
+                ids=[logs[record.id] for record in records],
+                old=[self._note_value(each) for each in old],
+                new=[self._note_value(each) for each in new],
+            )
+        )
+
+    @staticmethod
+    def _note_value(record):
+        return str((record.id, record.sudo().display_name)) if record else None
