@@ -6,7 +6,7 @@ from psycopg2 import IntegrityError
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from .concentrator_common import ConcentratorCommon
@@ -210,7 +210,7 @@ class TestConcentrator(ConcentratorCommon):
             ("measuring_point", 9),
             ("address", "990000007776"),
             ("active", False),
-            ("model_id", self.water_model.id),
+            ("model_id", self.meter_model.copy().id),
             ("concentrator_id", False),
         ):
             with self.subTest(field=field), self.env.cr.savepoint():
@@ -226,6 +226,54 @@ class TestConcentrator(ConcentratorCommon):
         administrator = self._operator("list_admin", "amr_base.group_community_admin")
         with self.assertRaises(AccessError):
             meter.with_user(administrator).is_listed = True
+
+    def test_a_meter_is_entered_with_all_that_the_manual_lists(self):
+        """KTAMR manual 3.2.2 B, 3.2.5: on a room, once its devices are there."""
+        administrator = self._operator("conc_enter", "amr_base.group_community_admin")
+        collector = self.env["amr.collector"].create(
+            {"concentrator_id": self.concentrator.id, "address": "0E"}
+        )
+        room = self._room("0305")
+        point = self.env["amr.metering.point"].create(
+            {"utility_id": self.electricity.id, "room_id": room.id}
+        )
+        with Form(self.env["amr.meter"].with_user(administrator)) as form:
+            form.number, form.model_id = "1606050001", self.meter_model
+            form.address, form.ratio_percent = "1606050001", 100
+            form.concentrator_id = self.concentrator
+            form.collector_id = collector
+            with form.installation_ids.new() as line:
+                line.point_id = point
+                line.date_from, line.start_index = "2016-06-05 00:00:00", 5
+        meter = form.record
+        self._agree(point)  # the charge type
+        self.assertEqual(meter.room_id, room)
+        self.assertEqual(meter.point_id.kind, "normal")
+        self.assertEqual(meter.concentrator_id, self.concentrator)
+        self.assertEqual(meter.collector_id.display_name[-2:], "0E")
+        self.assertEqual(meter.link_id, self.concentrator.link_id)
+        self.assertGreater(meter.measuring_point, 0)
+        self.assertEqual((meter.latest_index, meter.state), (5, "not_enabled"))
+        self.assertEqual(point.agreement_id.tariff_id, self.tariff)
+
+    def test_meters_are_attached_to_a_collector_in_bulk(self):
+        """KTAMR manual 3.2.5: the button above the list of rooms."""
+        collector = self.env["amr.collector"].create(
+            {"concentrator_id": self.concentrator.id, "address": "0E"}
+        )
+        meters = self.env["amr.meter"]
+        for number in ("990000000701", "990000000702"):
+            meters |= self._install(number, self._room(number[-4:]))[1]
+        administrator = self._operator("conc_attach", "amr_base.group_community_admin")
+        wizard = self.env["amr.meter.attach"].with_user(administrator)
+        wizard = wizard.with_context(active_model="amr.meter", active_ids=meters.ids)
+        with Form(wizard) as form:
+            form.collector_id = collector
+        form.record.action_attach()
+        self.assertEqual(meters.collector_id, collector)
+        self.assertEqual(meters.concentrator_id, self.concentrator)
+        self.assertEqual(meters.link_id, self.concentrator.link_id)
+        self.assertEqual(len(set(meters.mapped("measuring_point"))), 2)
 
     def test_a_meter_of_another_community_is_refused(self):
         _point, far = self._install(
