@@ -45,7 +45,6 @@ class AmrCommunity(models.Model):
         "months, an even one in even months (KTAMR manual 3.2.1 A).",
     )
     area_code = fields.Char(
-        size=6,
         copy=False,
         groups="amr_base.group_manager",
         help="Six digits that tell this vending site apart on prepayment cards and "

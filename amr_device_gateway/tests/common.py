@@ -148,9 +148,8 @@ class GatewayMixin:
     @classmethod
     def _remote_meter(cls, number, room=None, link=None, model=None):
         """Return a meter installed in a room and connected to a link."""
-        _point, meter = cls._install(number, room or cls._room(number[-4:]))
-        if model:
-            meter.model_id = model
+        with patch.object(cls, "meter_model", model or cls.meter_model):
+            _point, meter = cls._install(number, room or cls._room(number[-4:]))
         meter.link_id = link or cls.link
         return meter
 

@@ -183,8 +183,8 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
         self.assertEqual((task.done_count, task.missing_count), (3, 1))
 
     def test_water_is_read_and_shut_through_the_concentrator(self):
-        _point, water = self._install("99000000000555", self._room("5555"))
-        water.model_id = self.water_model
+        with patch.object(type(self), "meter_model", self.water_model):
+            _point, water = self._install("99000000000555", self._room("5555"))
         water.concentrator_id = self.concentrator
         self._start()
         task = self._task(scope="meters", meter_ids=[(6, 0, water.ids)])

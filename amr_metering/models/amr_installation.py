@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
 BEGINNING = {"meter_id", "point_id", "date_from", "start_index"}
@@ -76,6 +76,35 @@ class AmrInstallation(models.Model):
     def _compute_factor(self):
         for installation in self:
             installation.factor = installation.meter_id.factor
+
+    @api.constrains("meter_id", "point_id")
+    def _check_fit(self):
+        """Check that each meter measures what its point is for, in one company."""
+        for one in self.sudo():
+            meter, point = one.meter_id, one.point_id
+            if meter.utility_id != point.utility_id:
+                raise ValidationError(
+                    self.env._(
+                        "Meter %(meter)s measures %(measured)s, but %(point)s is for "
+                        "%(wanted)s: choose a meter for %(wanted)s, or another "
+                        "metering point.",
+                        meter=meter.number,
+                        measured=meter.utility_id.name,
+                        point=point.name,
+                        wanted=point.utility_id.name,
+                    )
+                )
+            if meter.company_id != point.company_id:
+                raise ValidationError(
+                    self.env._(
+                        "Meter %(meter)s belongs to %(company)s, but %(point)s to "
+                        "%(other)s.",
+                        meter=meter.number,
+                        company=meter.company_id.display_name,
+                        point=point.name,
+                        other=point.company_id.display_name,
+                    )
+                )
 
     def _take_factor(self):
         """Make the meter's factor hold here from its last reading on.

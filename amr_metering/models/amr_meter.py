@@ -31,7 +31,6 @@ class AmrMeter(models.Model):
     name = fields.Char(related="number", string="Name")
     address = fields.Char(
         "Communication address",
-        size=14,
         tracking=True,
         help="What the meter answers to; 1 to 14 digits, by the model's pattern.",
     )
@@ -176,7 +175,7 @@ class AmrMeter(models.Model):
     def _check_address(self):
         for meter in self.filtered("address"):
             address = meter.address
-            if not (address.isascii() and address.isdigit()):
+            if not re.fullmatch("[0-9]{1,14}", address):
                 raise ValidationError(
                     self.env._(
                         "Address “%(address)s” of meter %(meter)s is not valid: use "

@@ -71,6 +71,26 @@ class AmrMeterModel(models.Model):
         for model in self:
             model.meter_count = counts.get(model, 0)
 
+    @api.constrains("utility_id")
+    def _check_utility_kept(self):
+        """Check that no meter of the model hangs where something else is measured."""
+        installations = self.env["amr.installation"].sudo()
+        installations = installations.with_context(active_test=False)
+        for model in self:
+            wrong = [
+                ("meter_id.model_id", "=", model.id),
+                ("point_id.utility_id", "!=", model.utility_id.id),
+            ]
+            if installations.search_count(wrong, limit=1):
+                raise ValidationError(
+                    self.env._(
+                        "Meters of model %(model)s are installed and do not measure "
+                        "%(utility)s: make another model instead.",
+                        model=model.name,
+                        utility=model.utility_id.name,
+                    )
+                )
+
     @api.constrains("address_rule", "number_rule")
     def _check_patterns(self):
         for model in self:

@@ -56,6 +56,11 @@ class AmrMeter(models.Model):
                 )
             )
 
+    @api.constrains("model_id", "company_id")
+    def _check_utility(self):
+        """A model for another utility would change what was measured so far."""
+        self.sudo().installation_ids._check_fit()
+
     @api.constrains("box_id", "line_id", "community_id")
     def _check_place(self):
         for meter in self.filtered("community_id"):

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 
 class AmrMeteringPoint(models.Model):
@@ -48,7 +49,8 @@ class AmrMeteringPoint(models.Model):
     parent_id = fields.Many2one(
         "amr.metering.point",
         "Measured behind",
-        domain=[("kind", "=", "master")],
+        domain="[('kind', '=', 'master'), ('utility_id', '=', utility_id), "
+        "('community_id', '=', community_id), ('id', '!=', id)]",
         index="btree_not_null",
     )
     child_ids = fields.One2many("amr.metering.point", "parent_id")
@@ -90,6 +92,39 @@ class AmrMeteringPoint(models.Model):
     @api.constrains("utility_id")
     def _check_utility_valid(self):
         self.utility_id._check_valid(fields.Date.context_today(self))
+
+    @api.constrains("utility_id")
+    def _check_utility_kept(self):
+        """What hangs at a point, and who pays for it, is for the point's utility."""
+        self.sudo().installation_ids._check_fit()
+        self.sudo().agreement_ids._check_consistency()
+
+    @api.constrains("parent_id", "kind", "utility_id", "community_id")
+    def _check_parent(self):
+        """Check that losses can be told: a master measures the same, in one place."""
+        behind = (self.filtered("parent_id") | self.child_ids).sudo()
+        for point in behind:
+            master = point.parent_id
+            if (
+                master.kind != "master"
+                or master.utility_id != point.utility_id
+                or master.community_id != point.community_id
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "%(point)s cannot be measured behind %(master)s: choose a "
+                        "master of the same utility in the same community.",
+                        point=point.name,
+                        master=master.name,
+                    )
+                )
+        if behind and behind._has_cycle():
+            raise ValidationError(
+                self.env._(
+                    "A master cannot be measured behind itself: choose the one before "
+                    "it."
+                )
+            )
 
     @api.depends("room_id.building_id")
     def _compute_building_id(self):

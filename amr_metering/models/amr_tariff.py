@@ -1,4 +1,5 @@
-from odoo import models
+from odoo import api, models
+from odoo.exceptions import ValidationError
 
 
 class AmrTariff(models.Model):
@@ -10,3 +11,22 @@ class AmrTariff(models.Model):
             super()._is_used()
             or used.search_count([("tariff_id", "=", self.id)], limit=1) > 0
         )
+
+    @api.constrains("utility_id")
+    def _check_utility_kept(self):
+        """What was agreed was agreed for one utility."""
+        agreements = self.env["amr.agreement"].sudo()
+        for tariff in self:
+            wrong = [
+                ("tariff_id", "=", tariff.id),
+                ("point_id.utility_id", "!=", tariff.utility_id.id),
+            ]
+            if agreements.search_count(wrong, limit=1):
+                raise ValidationError(
+                    self.env._(
+                        "Tariff %(tariff)s is agreed where something else than "
+                        "%(utility)s is measured: make another tariff instead.",
+                        tariff=tariff.name,
+                        utility=tariff.utility_id.name,
+                    )
+                )

@@ -71,6 +71,10 @@ class AmrMeterReplace(models.TransientModel):
 
     def _check_closing(self, installation):
         meter = installation.meter_id
+        if meter == self.new_meter_id:
+            raise UserError(
+                self.env._("Choose another meter: %s hangs there now.", meter.number)
+            )
         if self.moment > fields.Datetime.now():
             raise UserError(self.env._("A meter cannot be replaced in the future."))
         latest = dec(meter.latest_index)
