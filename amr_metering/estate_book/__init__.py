@@ -5,7 +5,7 @@
 reason. What may stand in which column is told by `layout`.
 """
 
-from .cells import CellError, Place
+from .cells import CellError, Place, clean, look_alike
 from .layout import BY_KEY, SHEETS, Column, Sheet
-from .reader import BookError, Problem, Row, read_book
+from .reader import BookError, Problem, Row, is_empty, read_book
 from .writer import write_book, write_marked, write_template

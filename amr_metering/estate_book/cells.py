@@ -66,6 +66,11 @@ def clean(value):
     return SPACES.sub(" ", CONTROLS.sub("", value)).strip()
 
 
+def look_alike(value):
+    """Return text as a cell of names is read: tidy, and without full-width digits."""
+    return clean(value).translate(FULL_WIDTH)
+
+
 def _text(column, cell):
     value = cell.value
     if isinstance(value, bool | datetime | date | time | timedelta):
@@ -86,13 +91,13 @@ def _number_as_text(cell):
 
 def _label(column, cell):
     text = _text(column, cell)
-    return text if isinstance(text, Place) else text.translate(FULL_WIDTH)
+    return text if isinstance(text, Place) else look_alike(text)
 
 
 def _digits(column, cell):
     text = _text(column, cell)
     if isinstance(text, Place):
-        text = text.zfill(column.width)
+        text = text.zfill(column.width) if column.width else text
     else:
         text = unicodedata.normalize("NFKC", text).replace(" ", "")
     if not (text.isascii() and text.isdigit()):

@@ -17,6 +17,8 @@ MAX_UNPACKED = 400 * 2**20
 OLE_HEAD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 MERGED = re.compile(rb'<mergeCell [^>]*ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
+HIDDEN = re.compile(rb'<row [^>]*hidden="(?:1|true)"[^>]*>')
+ROW_NUMBER = re.compile(rb'\br="(\d+)"')
 IGNORED_SHEETS = {GUIDE_TITLE, LISTS_TITLE}
 
 
@@ -30,13 +32,17 @@ class BookError(Exception):
 
 
 class Problem(NamedTuple):
-    """Why a row, a column or a sheet is not taken; titles as in the file."""
+    """Why a row, a column or a sheet is not taken; titles as in the file.
+
+    With ``notice`` it is taken all the same, but somebody should look.
+    """
 
     sheet: str
     row: int
     column: str
     reason: str
     values: dict
+    notice: bool = False
 
 
 @dataclass(slots=True)
@@ -63,8 +69,14 @@ def read_book(data, max_rows, wanted=None):
     try:
         for worksheet in book.worksheets:
             sheet = BY_TITLE.get(clean(worksheet.title))
-            if sheet and (wanted is None or sheet.key in wanted):
+            if sheet and sheet.key in rows:
+                problems.append(Problem(worksheet.title, 1, "", "double_sheet", {}))
+            elif sheet and (wanted is None or sheet.key in wanted):
                 found, bad, count = _read_sheet(worksheet, sheet, left)
+                if worksheet.sheet_state != "visible" and found:
+                    bad.append(
+                        Problem(sheet.title, 1, "", "hidden_sheet", {}, notice=True)
+                    )
                 rows[sheet.key] = found
                 problems += bad
                 left -= count
@@ -81,6 +93,11 @@ def read_book(data, max_rows, wanted=None):
     if left < 0:
         raise BookError("too_many_rows", limit=max_rows)
     return rows, problems
+
+
+def is_empty(rows, problems):
+    """Whether a workbook has nothing but headings, and nothing is wrong with it."""
+    return not any(rows.values()) and not problems
 
 
 def _open(data):
@@ -103,23 +120,26 @@ def _open(data):
         raise BookError("damaged", error=str(error)[:200]) from error
 
 
-def _merged_rows(worksheet):
-    """Return the row numbers that cells merged over several cells touch."""
-    touched = set()
+def _marked_rows(worksheet):
+    """Return the numbers of rows that merged cells touch, and of hidden rows."""
+    merged, hidden = set(), set()
     with worksheet._get_source() as source:
         tail = b""
         while chunk := source.read(2**20):
             text = tail + chunk
             for found in MERGED.finditer(text):
-                touched.update(range(int(found[2]), int(found[4]) + 1))
-            tail = text[-200:]
-    return touched
+                merged.update(range(int(found[2]), int(found[4]) + 1))
+            for found in HIDDEN.finditer(text):
+                if number := ROW_NUMBER.search(found[0]):
+                    hidden.add(int(number[1]))
+            tail = text[-400:]
+    return merged, hidden
 
 
 def _read_sheet(worksheet, sheet, max_rows):
     """Return (rows, problems, number of rows that are not blank)."""
     worksheet.reset_dimensions()
-    merged = _merged_rows(worksheet)
+    merged, hidden = _marked_rows(worksheet)
     lines = worksheet.iter_rows()
     header = [_title(cell) for cell in next(lines, ())]
     columns, problems = _match_columns(sheet, header)
@@ -127,11 +147,11 @@ def _read_sheet(worksheet, sheet, max_rows):
         return [], problems, 0
     rows, count = [], 0
     for number, cells in enumerate(lines, 2):
-        if all(cell.value is None for cell in cells):
+        if all(_is_blank(cell) for cell in cells):
             continue
         count += 1
         if count > max_rows:
-            raise BookError("too_many_rows", limit=max_rows)
+            break
         if number in merged:
             problems.append(Problem(sheet.title, number, "", "merged", {}))
             continue
@@ -139,7 +159,17 @@ def _read_sheet(worksheet, sheet, max_rows):
         problems += bad
         if values and not bad:
             rows.append(Row(sheet.key, number, values))
+            if number in hidden:
+                problems.append(
+                    Problem(sheet.title, number, "", "hidden_row", {}, notice=True)
+                )
     return rows, problems, count
+
+
+def _is_blank(cell):
+    """Rows that were formatted, or filled with blanks, hold nothing."""
+    value = cell.value
+    return value is None or isinstance(value, str) and not clean(value)
 
 
 def _title(cell):

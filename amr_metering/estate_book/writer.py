@@ -8,6 +8,7 @@ import xlsxwriter
 from openpyxl import load_workbook
 from xlsxwriter.utility import xl_col_to_name
 
+from .cells import clean
 from .layout import BY_TITLE, GUIDE_TITLE, LISTS_TITLE, REASON_TITLE, SHEETS
 
 SPARE_ROWS = 2000
@@ -181,23 +182,24 @@ def write_marked(data, reasons):
     :rtype: bytes
     """
     source = load_workbook(io.BytesIO(data), read_only=True)
-    book = _Book()
+    book, written = _Book(), set()
     for worksheet in source.worksheets:
-        numbers = {row for title, row in reasons if title == worksheet.title}
-        if numbers:
-            _add_marked(book, worksheet, numbers, reasons)
+        sheet = BY_TITLE.get(clean(worksheet.title))
+        title = sheet.title if sheet else worksheet.title
+        if title not in written and any(key[0] == title for key in reasons):
+            written.add(title)
+            _add_marked(book, worksheet, title, reasons)
     source.close()
     if not book.book.worksheets():
         book.book.add_worksheet(GUIDE_TITLE)
     return book.close()
 
 
-def _add_marked(book, worksheet, numbers, reasons):
-    page = book.book.add_worksheet(worksheet.title)
+def _add_marked(book, worksheet, title, reasons):
+    page = book.book.add_worksheet(title)
     page.freeze_panes(1, 0)
     worksheet.reset_dimensions()
     target, width = 0, 0
-    sheet = BY_TITLE.get(worksheet.title)
     for number, cells in enumerate(worksheet.iter_rows(), 1):
         values = [cell.value for cell in cells]
         if number == 1:
@@ -206,15 +208,13 @@ def _add_marked(book, worksheet, numbers, reasons):
             width = len(values)
             for col, value in enumerate([*values, REASON_TITLE]):
                 page.write_string(0, col, str(value or ""), book.formats["head"])
-            if not sheet:
-                page.set_column(0, width, 16)
-        if number not in numbers:
+        if (title, number) not in reasons:
             continue
         if number > 1:
             target += 1
             for col, value in enumerate(values[:width]):
                 is_text = isinstance(value, str)
                 book.put(page, target, col, value, "text" if is_text else None)
-        reason = reasons[worksheet.title, number]
+        reason = reasons[title, number]
         page.write_string(target, width + (number == 1), reason, book.formats["reason"])
     page.set_column(0, width, 16)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from ..estate_book import Place
 from .base import Plan, RowError, SheetImporter, plain
 
 CARD = ("name", "phone", "email", "street", "zip")
@@ -24,8 +25,8 @@ class AccountImporter(SheetImporter):
     def prepare(self, rows):
         """Rows of one number are one account, each with one of its rooms."""
         company = [("company_id", "=", self.company.id)]
-        numbers = list({row.values["number"] for row in rows})
-        domain = [*company, ("number", "in", numbers)]
+        numbers = {row.values["number"] for row in rows}
+        domain = [*company, ("number", "in", list(map(str, numbers)))]
         known = self.records.with_context(active_test=False).search(domain)
         self.known = {account.number: account for account in known}
         self.taken = set(
@@ -34,6 +35,7 @@ class AccountImporter(SheetImporter):
             .search(domain)
             .mapped("number")
         ) - set(self.known)
+        self.padded = self.find_padded("number", numbers)
         # customers' cards are read through their accounts, as on screen
         known.partner_id.sudo().mapped("name")
         self.claims = {}
@@ -60,6 +62,8 @@ class AccountImporter(SheetImporter):
         community, __, room = self.places.find(vals)
         self.check_once(row, (number, room.id), "room")
         account = self.known.get(number)
+        if not account and isinstance(number, Place) and number in self.padded:
+            self.refuse_padded(number, self.padded[number], "number")
         card = {name: str(vals[name]) for name in CARD if vals.get(name)}
         own = {name: vals[name] for name in OWN if name in vals}
         extra = {}
@@ -69,7 +73,7 @@ class AccountImporter(SheetImporter):
                 extra["room"] = room
         if not account:
             extra["card"] = card
-            own.update(number=number, community_id=community.id)
+            own.update(number=str(number), community_id=community.id)
             return Plan(row, None, own, extra)
         self._check_account(account, row, community, room)
         changed = self.changes(account.partner_id.sudo(), card)
@@ -122,7 +126,11 @@ class AccountImporter(SheetImporter):
     def apply(self, plans):
         new = [plan for plan in plans if not plan.record]
         # who may add accounts may add their customers; there is no other right to it
-        quiet = self.env["res.partner"].sudo().with_context(tracking_disable=True)
+        # nor is there anything to copy from: they are new and belong to no company
+        quiet = self.env["res.partner"].sudo()
+        quiet = quiet.with_context(
+            tracking_disable=True, _partners_skip_fields_sync=True
+        )
         partners = quiet.create([dict(plan.extra["card"]) for plan in new])
         vals = [
             {**plain(plan.vals), "partner_id": partner.id}

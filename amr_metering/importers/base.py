@@ -14,7 +14,7 @@ from odoo.tools import split_every
 
 from odoo.addons.amr_base.tools import dec
 
-from ..estate_book import BY_KEY, Row
+from ..estate_book import BY_KEY, Place, Row, clean, look_alike
 
 CHUNK = 500
 TOMORROW = timedelta(days=1)  # how far a clock in the file may be ahead
@@ -204,7 +204,38 @@ class SheetImporter:
         if kind == "float":
             digits = record._fields[name].get_digits(self.env)
             return dec(known, digits[1]) == dec(value, digits[1])
+        if isinstance(known, str) and isinstance(value, str):
+            # as a cell would be read that holds what is known
+            return value in (known, clean(known), look_alike(known))
         return (known or False) == (value or False)
+
+    def find_padded(self, name, values):
+        """Return known numbers that Excel may have dropped the zeros of.
+
+        :param str name: of the field
+        :param values: as read; only those that stood in number cells count
+        :return: dict of the known numbers by themselves without zeros
+        """
+        bare = {str(value) for value in values if isinstance(value, Place)}
+        if not bare:
+            return {}
+        domain = [("company_id", "=", self.company.id), (name, "=like", "0%")]
+        records = self.records.sudo().with_context(active_test=False)
+        known = records.search_fetch(domain, [name]).mapped(name)
+        padded = {number.lstrip("0"): number for number in known}
+        return {number: padded[number] for number in bare & padded.keys()}
+
+    def refuse_padded(self, text, known, column):
+        """:raises RowError: zeros before the number are lost"""
+        raise RowError(
+            self.env._(
+                "Is %(known)s meant? Excel has dropped its zeros (%(text)s): format "
+                "the column as text and type it again.",
+                known=known,
+                text=text,
+            ),
+            column,
+        )
 
 
 def plain(vals):
@@ -224,7 +255,7 @@ def by_any_name(records, key):
     languages = [code for code, _name in records.env["res.lang"].get_installed()]
     for language in languages:
         for record in records.with_context(lang=language):
-            known = found[key(record, record.name)]
+            known = found[key(record, clean(record.name))]
             if record.id not in {each.id for each in known}:
                 known.append(record)
     return found

@@ -1,6 +1,6 @@
 """All sheets of a workbook, in the order in which they build on each other."""
 
-from ..estate_book import read_book
+from ..estate_book import BookError, is_empty, read_book
 from .accounts import AccountImporter
 from .base import Report
 from .meters import MeterImporter
@@ -33,9 +33,11 @@ def import_rows(env, data, dry_run=False):
     :param bytes data: the file
     :param bool dry_run: the caller rolls back; nothing lasting may be taken
     :rtype: Report
-    :raises BookError: the file cannot be read at all
+    :raises BookError: the file cannot be read at all, or holds nothing
     """
     rows, problems = read_book(data, MAX_ROWS)
+    if is_empty(rows, problems):
+        raise BookError("no_rows")
     report = Report()
     for problem in problems:
         report.add_fault(
@@ -43,6 +45,7 @@ def import_rows(env, data, dry_run=False):
             problem.row,
             problem.column,
             sentence(env, problem.reason, problem.values),
+            problem.notice,
         )
     places = Places(env)
     extra = {}

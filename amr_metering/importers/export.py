@@ -2,8 +2,10 @@
 
 from odoo.addons.amr_base.tools import dec
 
+from ..estate_book import look_alike
 from .accounts import CARD, OWN
 from .base import local
+from .meter_facts import point_order
 from .places import Places
 
 
@@ -32,15 +34,16 @@ class ArchiveRows:
 
     def _community_label(self, community):
         """Return the name, or the code where another community has that name."""
-        alone = len(self.places.by_name[community.name]) == 1
+        alone = len(self.places.by_name[look_alike(community.name)]) == 1
         return community.name if alone else community.full_code
 
     def _building_label(self, building):
         if not building:
             return None
-        same = self.places.buildings_of(building.community_id)[building.name]
-        alone = [b for b in same if b.name == building.name] == [building]
-        return building.name if alone else building.code
+        name = look_alike(building.name)
+        same = self.places.buildings_of(building.community_id)[name]
+        alone = [b for b in same if look_alike(b.name) == name] == [building]
+        return building.name if alone else building.full_code
 
     def _place(self, community, building, room):
         return {
@@ -103,8 +106,8 @@ class ArchiveRows:
 
     def _meters(self):
         self.ordinals = {}
-        points = self.env["amr.metering.point"].search(self.domain, order="id")
-        for point in points:
+        points = self.env["amr.metering.point"].search(self.domain)
+        for point in points.sorted(point_order):
             key = (
                 point.utility_id.id,
                 point.kind,
@@ -157,7 +160,8 @@ class ArchiveRows:
 
     def _terms(self, meter):
         point = meter.point_id
-        agreement = point.agreement_ids.filtered(lambda a: a.state != "ended")[:1]
+        running = point.agreement_ids.filtered(lambda a: a.state != "ended")
+        agreement = running.sorted("date_from")[:1]
         if not agreement:
             return {}
         return {

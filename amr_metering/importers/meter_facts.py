@@ -5,7 +5,13 @@ from collections import defaultdict
 from odoo import fields
 from odoo.tools import SQL
 
+from ..estate_book import clean
 from .base import RowError, SheetImporter, by_any_name
+
+
+def point_order(point):
+    """Number the points of a room so that those with meters have no gaps."""
+    return not point.meter_id, point.id
 
 
 class Spot:
@@ -42,15 +48,20 @@ class MeterFacts(SheetImporter):
         everywhere = self.records.sudo().search_fetch(
             [*company, ("number", "in", list(numbers))], ["number"]
         )
+        self.padded = self.find_padded("number", [r.values["number"] for r in rows])
         self.hidden = set(everywhere.mapped("number")) - self.meters.keys()
-        addresses = [row.values["address"] for row in rows if "address" in row.values]
+        addresses = [
+            str(row.values["address"]) for row in rows if "address" in row.values
+        ]
         self.addresses = {
             meter.address: meter.number
             for meter in self.records.sudo().search_fetch(
                 [*company, ("address", "in", addresses)], ["address", "number"]
             )
         }
-        accounts = {row.values["account"] for row in rows if "account" in row.values}
+        accounts = {
+            str(row.values["account"]) for row in rows if "account" in row.values
+        }
         self.accounts = {
             account.number: account
             for account in self.env["amr.account"].search(
@@ -69,7 +80,7 @@ class MeterFacts(SheetImporter):
         if any("box" in row.values for row in rows):
             boxes = self.env["amr.box"].search(company)
             for key, group in boxes.grouped(
-                lambda box: (box.community_id.id, box.name)
+                lambda box: (box.community_id.id, clean(box.name))
             ).items():
                 self.boxes[key] = group
 
@@ -84,7 +95,8 @@ class MeterFacts(SheetImporter):
                 continue
         self.spots = defaultdict(list)
         domain = [("community_id", "in", communities.ids)]
-        for point in self.env["amr.metering.point"].search(domain, order="id"):
+        points = self.env["amr.metering.point"].search(domain)
+        for point in points.sorted(point_order):
             self.spots[self._place_key(point)].append(Spot(point))
 
     @staticmethod

@@ -26,7 +26,7 @@ class MeterPlace(MeterFacts):
         extra = {"spot": spot}
         installation = self._plan_installation(values, meter, spot, community)
         agreement = self._plan_agreement(values, meter, spot, model, community)
-        parent = self._plan_parent(values, spot)
+        parent = self._plan_parent(values, spot, model, community)
         if installation:
             extra["installation"] = installation
         if agreement:
@@ -47,10 +47,9 @@ class MeterPlace(MeterFacts):
         """Return the point of this place that the row means, a new one if need be."""
         spots = self.spots[key]
         number = str(values["number"])
-        if "ordinal" not in values:
-            own = [spot for spot in spots if spot.number == number]
-            if own:
-                return own[0]
+        own = [spot for spot in spots if spot.number == number]
+        if own:
+            return own[0]
         ordinal = values.get("ordinal", 1)
         if not 1 <= ordinal <= len(spots) + 1:
             raise RowError(
@@ -129,7 +128,7 @@ class MeterPlace(MeterFacts):
             )
         return {**changed, "record": current} if changed else None
 
-    def _plan_parent(self, values, spot):
+    def _plan_parent(self, values, spot, model, community):
         """Return the master's point when the row's point is not behind it yet."""
         if "parent" not in values:
             return None
@@ -143,5 +142,26 @@ class MeterPlace(MeterFacts):
                 self.env._("There is no installed master meter %s.", values["parent"]),
                 "parent",
             )
+        self._check_behind(master, model, community)
         same = spot.point and spot.point.parent_id == master.point_id
         return None if same else master.point_id
+
+    def _check_behind(self, master, model, community):
+        if master.utility_id != model.utility_id:
+            raise RowError(
+                self.env._(
+                    "Master meter %(meter)s measures %(utility)s.",
+                    meter=master.number,
+                    utility=master.utility_id.name,
+                ),
+                "parent",
+            )
+        if master.community_id != community:
+            raise RowError(
+                self.env._(
+                    "Master meter %(meter)s is in %(community)s.",
+                    meter=master.number,
+                    community=master.community_id.display_name,
+                ),
+                "parent",
+            )

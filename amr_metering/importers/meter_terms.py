@@ -30,7 +30,8 @@ class MeterTerms(MeterFacts):
         now = fields.Datetime.now()
         current = [a for a in known if not a.date_to or a.date_to > now]
         if current:
-            return self._plan_terms(current[0], vals, meter)
+            first = min(current, key=lambda a: a.date_from)
+            return self._plan_terms(first, vals, meter)
         if "date_from" not in vals:
             vals["date_from"] = self._installed_at(values, meter, community)
         ended = max((a.date_to for a in known), default=None)

@@ -1,5 +1,6 @@
 """Meters with their points, installations and agreements, from one row each."""
 
+from ..estate_book import Place
 from .base import Plan, RowError, plain
 from .meter_place import MeterPlace
 from .meter_terms import MeterTerms
@@ -14,9 +15,9 @@ class MeterImporter(MeterPlace, MeterTerms):
     # === WHAT A ROW ASKS FOR === #
 
     def work(self, rows):
-        """Masters come before what is measured behind them."""
+        """Masters come before what is measured behind them, first points first."""
         self.prepare(rows)
-        waiting = rows
+        waiting = sorted(rows, key=lambda row: row.values.get("ordinal", 1))
         while waiting:
             names = {str(row.values["number"]) for row in waiting}
             ready = [
@@ -35,11 +36,14 @@ class MeterImporter(MeterPlace, MeterTerms):
                 "number",
             )
         meter = self.meters.get(number)
+        self._check_zeros(row.values, meter)
         model = self._find_model(row.values)
         vals = {"model_id": model.id}
         vals.update((key, row.values[key]) for key in DEVICE if key in row.values)
-        if "address" in vals and not vals["address"].strip("0"):
-            vals["address"] = False  # a card meter's: all zeros are no address
+        if "address" in vals:
+            # a card meter's: all zeros are no address
+            address = str(vals["address"])
+            vals["address"] = address if address.strip("0") else False
         self._check_address(vals, number)
         vals.update(self._find_wiring(row.values))
         extra = self._plan_place(row.values, meter, model)
@@ -49,6 +53,16 @@ class MeterImporter(MeterPlace, MeterTerms):
         changed = self.changes(meter, vals)
         self._check_device(meter, model, changed)
         return Plan(row, meter, changed, extra)
+
+    def _check_zeros(self, values, meter):
+        """Refuse a number or address that Excel has dropped the zeros of."""
+        number, address = values["number"], values.get("address")
+        if not meter and isinstance(number, Place) and number in self.padded:
+            self.refuse_padded(number, self.padded[number], "number")
+        known = meter.address if meter else None
+        if isinstance(address, Place) and known and known != address:
+            if known.lstrip("0") == address:
+                self.refuse_padded(address, known, "address")
 
     def _find_model(self, values):
         found = self.models.get(values["model"], ())

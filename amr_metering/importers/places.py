@@ -2,12 +2,16 @@
 
 from collections import defaultdict
 
-from ..estate_book import Place
+from ..estate_book import Place, look_alike
 from .base import Plan, RowError, SheetImporter
 
 
 class Places:
-    """The estate as the person sees it, by names and codes."""
+    """The estate as the person sees it, by names and codes.
+
+    Names are compared as the workbook's cells are read: without blanks too many, with
+    plain letters and digits for the full-width ones that somebody typed on screen.
+    """
 
     def __init__(self, env):
         self.env = env
@@ -25,14 +29,14 @@ class Places:
 
     def add_community(self, community):
         self.communities[community.id] = community
-        self.by_name[community.name].append(community)
+        self.by_name[look_alike(community.name)].append(community)
         self.by_code[community.full_code] = community
 
     def index_communities(self):
         """Learn of new names."""
         self.by_name.clear()
         for community in self.communities.values():
-            self.by_name[community.name].append(community)
+            self.by_name[look_alike(community.name)].append(community)
 
     def find_community(self, text):
         """Return the community of this name, else of this five-digit code.
@@ -71,13 +75,14 @@ class Places:
 
     def add_building(self, building):
         known = self.buildings[building.community_id.id]
-        for key in {building.name, building.code, building.full_code}:
+        name = look_alike(building.name)
+        for key in {name, building.code, building.full_code}:
             known[key].append(building)
 
     def find_building(self, community, text):
         """Return the building of this name, else of this code, in a community."""
         found = self.buildings_of(community).get(text, ())
-        named = [building for building in found if building.name == text] or found
+        named = [one for one in found if look_alike(one.name) == text] or found
         if len(named) > 1:
             raise RowError(
                 self.env._(
@@ -112,11 +117,11 @@ class Places:
             for room in self.env["amr.room"].search(
                 [("community_id", "=", community.id)]
             ):
-                self.rooms[room.building_id.id][room.name] = room
+                self.rooms[room.building_id.id][look_alike(room.name)] = room
         return self.rooms[building.id]
 
     def add_room(self, room):
-        self.rooms_of(room.building_id)[room.name] = room
+        self.rooms_of(room.building_id)[look_alike(room.name)] = room
 
     def find_room(self, building, text):
         """Return the room of exactly this number in a building."""

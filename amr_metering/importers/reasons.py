@@ -16,13 +16,19 @@ REASONS = {
         "again."
     ),
     "double_column": _lt("This column is there twice: delete one."),
+    "double_sheet": _lt("This sheet is there twice: put its rows into the first one."),
     "excel_error": _lt("Excel shows an error (%(value)s) here."),
     "formula": _lt("There is a formula here: copy it and paste it as a value."),
+    "hidden_row": _lt("Taken, but the row is hidden in Excel: is it meant?"),
+    "hidden_sheet": _lt("Its rows are taken, but the sheet is hidden in Excel."),
     "merged": _lt("Cells are merged here: unmerge them and fill in every row."),
     "missing_column": _lt(
         "The sheet lacks this column: download the template and copy the data there."
     ),
     "negative": _lt("%(value)s is below zero."),
+    "no_rows": _lt(
+        "The workbook has no rows below its headings: fill it in and save it first."
+    ),
     "no_sheet": _lt(
         "No sheet has a name of the template: download it and copy the data there."
     ),

@@ -348,3 +348,76 @@ def test_what_is_written_is_read_again(rows):
     """Exactly: indexes to the last place, times to the second, names to the letter."""
     rows = [unspaced(row) for row in rows]
     assert values(write_book({"meters": rows}), "meters") == rows
+
+
+def two_sheets(first, second, *lines):
+    book = Workbook()
+    for title in (first, second):
+        page = book.create_sheet(title)
+        for line in (["小区", "楼宇", "房间号"], *lines):
+            page.append(line)
+    del book["Sheet"]
+    return book
+
+
+def test_no_sheet_takes_the_place_of_another():
+    data = saved(two_sheets("房间", "房间 ", ["A", "B", "1"]))
+    rows, problems = read_book(data, ALL)
+    assert len(rows["rooms"]) == 1
+    assert [(p.sheet, p.reason) for p in problems] == [("房间 ", "double_sheet")]
+
+
+def test_what_is_hidden_is_taken_and_told():
+    book = two_sheets("房间", "x", ["A", "B", "1"], ["A", "B", "2"], ["A", "B", "3"])
+    book["房间"].row_dimensions[3].hidden = True
+    rows, problems = read_book(saved(book), ALL)
+    assert [row.number for row in rows["rooms"]] == [2, 3, 4]
+    told = [(p.row, p.reason) for p in problems if p.notice]
+    assert told == [(3, "hidden_row")]
+    book["房间"].sheet_state = "hidden"
+    book.active = 1
+    problems = read_book(saved(book), ALL)[1]
+    assert "hidden_sheet" in {p.reason for p in problems if p.notice}
+
+
+def test_sixty_thousand_blank_rows_are_none():
+    """As Excel leaves them behind when rows were formatted, or filled with blanks."""
+    source = zipfile.ZipFile(io.BytesIO(rooms(["A", "B", "1"])))
+    parts = {name: source.read(name) for name in source.namelist()}
+    cell = '<c r="A{0}" t="inlineStr"><is><t> \u3000</t></is></c>'
+    blank = "".join(
+        f'<row r="{number}">{cell.format(number)}</row>'
+        if number < 2_000
+        else f'<row r="{number}"><c r="B{number}"/></row>'
+        for number in range(3, 60_003)
+    )
+    last = '<row r="60003">' + "".join(
+        f'<c r="{letter}60003" t="inlineStr"><is><t>A</t></is></c>' for letter in "ABC"
+    )
+    page = parts["xl/worksheets/sheet1.xml"].decode()
+    page = page.replace("</sheetData>", f"{blank}{last}</row></sheetData>")
+    parts["xl/worksheets/sheet1.xml"] = page.encode()
+    rows, problems = read_book(packed(**parts), ALL)
+    assert not problems
+    assert [row.number for row in rows["rooms"]] == [2, 60_003]
+
+
+def test_the_limit_that_is_told_is_the_files():
+    lines = [["A", "B", str(number)] for number in range(6)]
+    with pytest.raises(BookError) as caught:
+        read_book(saved(two_sheets("房间", "楼宇", *lines)), 5)
+    assert caught.value.values == {"limit": 5}
+    book = two_sheets("房间", "用户资料", *lines)
+    book["用户资料"]["A1"], book["用户资料"]["B1"] = "用户编号", "姓名"
+    book["用户资料"]["C1"] = "用户地址"
+    with pytest.raises(BookError) as caught:
+        read_book(saved(book), 8)
+    assert caught.value.values == {"limit": 8}
+
+
+def test_bad_rows_of_a_sheet_with_blanks_in_its_name_come_back():
+    data = saved(two_sheets(" 房间", "x", ["A", "B", None]))
+    problems = read_book(data, ALL)[1]
+    assert ("房间", 2, "房间号", "blank") in {p[:4] for p in problems}
+    marked = load_workbook(io.BytesIO(write_marked(data, {("房间", 2): "why"})))
+    assert list(marked["房间"].values)[1] == ("A", "B", None, "why")
