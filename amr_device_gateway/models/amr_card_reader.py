@@ -4,7 +4,7 @@ import logging
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..headend.client import HeadEndError, HeadEndLost
+from ..headend.client import HeadEndError, HeadEndLost, HeadEndUnavailable
 from ..tools import gateway_settings, open_head_end
 
 _logger = logging.getLogger(__name__)
@@ -179,6 +179,9 @@ class AmrCardReader(models.Model):
             )
         try:
             answer = asyncio.run(ask())
+        except HeadEndUnavailable as error:
+            _logger.info("Card bridge %s: %s", bridge, error)
+            raise CardReaderError(self._get_away_text(bridge), "away") from error
         except HeadEndLost as error:
             raise CardReaderError(
                 self.env._(
@@ -189,17 +192,22 @@ class AmrCardReader(models.Model):
             ) from error
         except HeadEndError as error:
             _logger.info("Card bridge %s: %s", bridge, error)
-            raise CardReaderError(
-                self.env._(
-                    "The head-end of the card reader does not answer. Is it running on "
-                    "%s?",
-                    dict(self._selection_bridge()).get(bridge, bridge),
-                ),
-                "away",
-            ) from error
+            if action == "write":  # it was asked, and failed somewhere on the way
+                answer = {"error": "unknown"}
+                raise CardReaderError(
+                    self._get_error_text(answer), "unknown"
+                ) from error
+            raise CardReaderError(self._get_away_text(bridge), "away") from error
         if answer.get("error"):
             raise CardReaderError(self._get_error_text(answer), answer["error"])
         return answer
+
+    @api.model
+    def _get_away_text(self, bridge):
+        return self.env._(
+            "The head-end of the card reader does not answer. Is it running on %s?",
+            dict(self._selection_bridge()).get(bridge, bridge),
+        )
 
     @api.model
     def _get_error_text(self, answer):

@@ -172,6 +172,26 @@ class TestCardReader(GatewayCommon):
         self.assertEqual(self.bridge.slot.card.presented, [SECRET, b"abc"])
         self.assertEqual(self.bridge.slot.card.data[64:69], b"vend\xff")
 
+    def test_a_write_that_failed_half_way_leaves_the_card_in_doubt(self):
+        reader = self._reader()
+        card = reader._read_card()
+        perform = "amr_device_gateway.headend.cards.desk.CardDesk.perform"
+        for target in (
+            "odoo.addons.amr_device_gateway.headend.cards.session.write",
+            f"odoo.addons.{perform}",
+        ):
+            with (
+                patch(target, side_effect=RuntimeError("unplugged")),
+                self.subTest(target=target),
+                mute_logger(
+                    "odoo.addons.amr_device_gateway.headend.cards.desk",
+                    "odoo.addons.amr_device_gateway.headend.control",
+                ),
+                self.assertRaisesRegex(UserError, "read it again") as caught,
+            ):
+                reader._write_card(SECRET, 64, b"x", card["data"])
+            self.assertEqual(caught.exception.code, "unknown")
+
     def test_a_reader_is_entered_once_and_belongs_to_its_community(self):
         self._reader()
         with mute_logger("odoo.sql_db"), self.assertRaises(UniqueViolation):

@@ -12,6 +12,11 @@ from .base import CardError, ReaderName
 
 _logger = logging.getLogger(__name__)
 
+UNKNOWN = (
+    "The reader failed, and what is on the card now is not known: read it again before "
+    "anything else is done with it."
+)
+
 
 class CardDesk:
     """What the control port offers: scan, read, write.
@@ -41,6 +46,9 @@ class CardDesk:
         except CardError as error:
             _logger.info("card reader: %s", error)
             return {"error": error.code, "message": str(error)}
+        except Exception:  # a driver's own
+            _logger.exception("card reader: %s failed", action)
+            return {"error": "unknown", "message": UNKNOWN}
         return {"error": "action", "message": f"There is no card action “{action}”."}
 
     async def _use(self, message, work, shown):

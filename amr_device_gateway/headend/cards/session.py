@@ -65,9 +65,11 @@ def _write_and_look(reader, before, start, data):
         reader.write_bytes(start, data)
     except CardError as error:
         failure = error
+    except Exception as error:  # a driver's own; bytes may be on the card all the same
+        failure = CardError("no_answer", f"The reader fails: {error!r}.")
     try:
         after = read(reader)
-    except CardError as error:
+    except Exception as error:
         raise CardError(
             "unknown",
             f"{failure or error} What is on the card now is not known: read it again "

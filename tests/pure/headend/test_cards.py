@@ -148,6 +148,42 @@ def test_a_write_is_not_believed(desk):
     desk(body)
 
 
+@pytest.mark.parametrize("written, told", [(0, "no_answer"), (32, "mismatch")])
+def test_a_driver_that_fails_in_the_middle_of_a_write(desk, monkeypatch, written, told):
+    """Not an error that readers are known for: the card is looked at all the same."""
+    write_bytes = serial_reader.SerialReader.write_bytes
+
+    def fail(reader, start, data):
+        if written:
+            write_bytes(reader, start, data[:written])
+        raise RuntimeError("unplugged")
+
+    monkeypatch.setattr(serial_reader.SerialReader, "write_bytes", fail)
+
+    async def body(one):
+        assert (await one.write(64, bytes(64)))["error"] == told
+
+    desk(body)
+
+
+def test_a_reader_that_is_gone_after_a_write_leaves_the_card_unknown(desk, monkeypatch):
+    def fail(_reader, *_args):
+        raise RuntimeError("unplugged")
+
+    def unplug(reader, start, data):
+        monkeypatch.setattr(serial_reader.SerialReader, "insert", fail)
+        fail(reader)
+
+    monkeypatch.setattr(serial_reader.SerialReader, "write_bytes", unplug)
+
+    async def body(one):
+        answer = await one.write(64, b"x")
+        assert answer["error"] == "unknown"
+        assert "read it again" in answer["message"]
+
+    desk(body)
+
+
 def test_permanent_bytes_stay(desk):
     async def body(one):
         assert (await one.write(0, b"\x00"))["error"] == "protected"
