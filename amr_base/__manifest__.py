@@ -1,6 +1,6 @@
 {
     "name": "AMR Base",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.0.1",
     "summary": "Estate, customer accounts, utilities and tariffs of a property company",
     "category": "Services/Utilities",
     "author": "AMR Suite",

@@ -60,6 +60,7 @@ class TestOperator(AmrCommon):
             self.assertFalse(
                 form.record.read(["password", "password_again"])[0]["password"]
             )
+            self.assertTrue(form.record.password_kept, "the form says so")
             form.record.login = "wang2"
             form.record.action_save()
         self.assertNotIn(PASSWORD, "".join(logged.output))

@@ -1,9 +1,11 @@
 from datetime import date, datetime
+from pathlib import Path
 
 from psycopg2 import IntegrityError
 
 from odoo import fields
 from odoo.exceptions import UserError, ValidationError
+from odoo.modules.migration import load_script
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
@@ -68,6 +70,20 @@ class TestTariff(AmrCommon):
             self.env, caught.exception.diag
         )
         self.assertIn("must end above", message)
+
+    def test_limits_entered_the_wrong_way_round_are_put_in_order_by_the_upgrade(self):
+        version = self.tariff.version_ids
+        constraint = "amr_tariff_version_limits_ordered"
+        self.cr.execute(f"ALTER TABLE amr_tariff_version DROP CONSTRAINT {constraint}")
+        version.write({"normal_min": 300, "normal_max": 10})
+        other = version.copy({"date_from": "2019-01-01", "date_to": "2019-02-01"})
+        other.write({"normal_min": 300, "normal_max": 0})
+        self.env.flush_all()
+        folder = Path(__file__).parent.parent / "migrations" / "19.0.1.0.1"
+        load_script(str(folder / "pre-migration.py"), "limits").migrate(self.cr, "")
+        self.env.invalidate_all()
+        self.assertEqual((version.normal_min, version.normal_max), (10, 300))
+        self.assertEqual((other.normal_min, other.normal_max), (300, 0))
 
     def test_six_digit_prices_are_kept_exactly(self):
         self.tariff.version_ids.price = 0.123457

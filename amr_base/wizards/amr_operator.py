@@ -70,6 +70,7 @@ class AmrOperator(models.TransientModel):
         "Password again", compute="_compute_password", inverse="_inverse_password"
     )
     password_hash = fields.Char(groups=fields.NO_ACCESS, copy=False)
+    password_kept = fields.Boolean(compute="_compute_password_kept", compute_sudo=True)
     active = fields.Boolean(default=True, help="Off: the operator cannot log in.")
 
     @api.model
@@ -103,6 +104,12 @@ class AmrOperator(models.TransientModel):
 
     def _compute_password(self):
         self.password = self.password_again = False
+
+    @api.depends("password_hash")
+    def _compute_password_kept(self):
+        """A password typed before a refused save is set by the next one: say so."""
+        for operator in self:
+            operator.password_kept = bool(operator.password_hash)
 
     def _inverse_password(self):
         """Keep the hash only: what is typed here is never stored, come what may.

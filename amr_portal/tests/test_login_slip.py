@@ -158,6 +158,20 @@ class TestLoginSlip(PortalCommon):
             self.assertEqual(len(said), count)
             self.assertEqual(said.author_id, self.desk.partner_id)
 
+    def test_a_slip_is_not_printed_again_once_it_was_used(self):
+        """The print menu and old addresses of the report give no new secret."""
+        self._give()
+        _login, link = self._open_slip()
+        self._set_password(link)
+        self.env.invalidate_all()
+        for user in (self.desk, self.env.user):
+            with self.assertRaisesRegex(UserError, "give a login first"):
+                self.account.with_user(user)._get_login_slip()
+        self.assertFalse(
+            self.env.ref("amr_portal.amr_login_slip_action").attachment,
+            "nor is a slip kept",
+        )
+
     def test_a_clerk_takes_over_no_login_that_is_in_use(self):
         clerk = self._operator("slip_clerk", "amr_base.group_clerk")
         self._give(user=clerk)
