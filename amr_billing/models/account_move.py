@@ -88,9 +88,40 @@ class AccountMove(models.Model):
         return result
 
     def _post(self, soft=True):
+        self._check_amr_credit()
         posted = super()._post(soft)
         posted._reverse_amr_charges()
         return posted
+
+    def _check_amr_credit(self):
+        """Check that no bill is credited with more than it amounts to.
+
+        :raises UserError: one is
+        """
+        refunds = self.filtered(lambda move: move.move_type == "out_refund")
+        for bill in refunds.reversed_entry_id.filtered("amr_account_id"):
+            new = refunds.filtered(
+                lambda move, bill=bill: move.reversed_entry_id == bill
+            )
+            credited = bill._get_amr_credited() + sum(new.mapped("amount_total"))
+            if bill.currency_id.compare_amounts(credited, bill.amount_total) > 0:
+                raise UserError(
+                    self.env._(
+                        "%(bill)s amounts to %(total)s and would be credited with "
+                        "%(credited)s in all: make the credit note smaller.",
+                        bill=bill.name,
+                        total=bill.currency_id.format(bill.amount_total),
+                        credited=bill.currency_id.format(credited),
+                    )
+                )
+
+    def _get_amr_credited(self):
+        """Return what posted credit notes of this bill amount to."""
+        self.ensure_one()
+        notes = self.sudo().reversal_move_ids.filtered(
+            lambda move: move.state == "posted" and move.move_type == "out_refund"
+        )
+        return sum(notes.mapped("amount_total"))
 
     def _reverse_amr_charges(self):
         """Mark the charges of bills that these credit notes credit in full."""
@@ -98,13 +129,7 @@ class AccountMove(models.Model):
             bill = refund.reversed_entry_id
             if not (refund.move_type == "out_refund" and bill.amr_run_id):
                 continue
-            credited = sum(
-                bill.sudo()
-                .reversal_move_ids.filtered(
-                    lambda m: m.state == "posted" and m.move_type == "out_refund"
-                )
-                .mapped("amount_total")
-            )
+            credited = bill._get_amr_credited()
             if bill.currency_id.compare_amounts(credited, bill.amount_total) >= 0:
                 bill.sudo().amr_charge_ids.write(
                     {"reversed": True, "released": refund.amr_release}

@@ -46,7 +46,14 @@ class TestAccountMove(BillingCommon):
         refund.invoice_line_ids.quantity = 40
         refund.action_post()
         self.assertFalse(self.bill.amr_charge_ids.reversed)
-        self._credit(self.bill)
+        with self.assertRaisesRegex(UserError, "make the credit note smaller"):
+            self._credit(self.bill)
+        wizard = wizard.create({"journal_id": self.bill.journal_id.id})
+        wizard.refund_moves()
+        rest = wizard.new_move_ids
+        rest.invoice_line_ids.quantity = 60
+        rest.action_post()
+        self.assertEqual(self.bill._get_amr_credited(), self.bill.amount_total)
         self.assertTrue(self.bill.amr_charge_ids.reversed)
 
     def test_crediting_with_a_new_invoice_never_releases(self):
