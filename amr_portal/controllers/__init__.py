@@ -1,1 +1,1 @@
-from . import bill, portal, vend
+from . import payment, bill, portal, vend

@@ -5,16 +5,16 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.http import request
 
 from odoo.addons.amr_base.tools import dec
-from odoo.addons.payment.controllers.portal import PaymentPortal
 from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 
 from ..tools import AmountError, parse_amount, plain_number
+from .payment import OPEN_KEYS, PortalPayment
 from .portal import EnergyPortal
 
 PRESETS = (50, 100, 200, 500)
 
 
-class EnergyRecharge(EnergyPortal, PaymentPortal):
+class EnergyRecharge(EnergyPortal, PortalPayment):
     """Recharge of a prepaid meter: amount, payment, and what became of it."""
 
     def _get_rechargeable(self, agreement_id):
@@ -203,9 +203,7 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
                 )
             )
         vend_sudo._quote(vend_sudo.agreement_id, dec(vend_sudo.amount, 2))
-        if dec(self._cast_as_float(kwargs.get("amount")), 2) != dec(
-            vend_sudo.amount, 2
-        ):
+        if self._get_amount(kwargs) != dec(vend_sudo.amount, 2):
             raise ValidationError(
                 request.env._(
                     "The amount of this recharge was changed in another window. Load "
@@ -230,22 +228,15 @@ class EnergyRecharge(EnergyPortal, PaymentPortal):
 
     def _begin_transaction(self, vend_sudo, **kwargs):
         """Return the payment of a recharge that the caller has claimed."""
-        tx_sudo = vend_sudo._get_open_transaction(
-            kwargs["provider_id"],
-            kwargs["payment_method_id"],
-            kwargs["flow"],
-            kwargs["tokenization_requested"],
+        tx_sudo = vend_sudo.transaction_ids._find_amr_open(
+            *(kwargs[key] for key in OPEN_KEYS), amount=vend_sudo.amount
         )
         if tx_sudo:
             PaymentPostProcessing.monitor_transaction(tx_sudo)
             return tx_sudo
-        request.update_context(delay_token_charge=True)
-        tx_sudo = self._create_transaction(
+        return self._create_transaction(
             custom_create_values={"amr_vend_id": vend_sudo.id}, **kwargs
         )
-        if kwargs["flow"] == "token":
-            tx_sudo._enqueue_amr_charge()
-        return tx_sudo
 
     @http.route(
         "/my/energy/vend/<int:vend_id>/status",

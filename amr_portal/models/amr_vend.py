@@ -3,9 +3,6 @@ from odoo.exceptions import UserError
 
 from odoo.addons.amr_base.tools import dec
 
-# How long a payment that was begun is offered to another window.
-OPEN_MINUTES = 30
-
 
 class AmrVend(models.Model):
     """What the resident sees of a recharge: paid, crediting, credited."""
@@ -76,24 +73,6 @@ class AmrVend(models.Model):
         """Return the payment that is under way or done for this recharge, if any."""
         self.ensure_one()
         return self.sudo().transaction_ids.filtered(lambda tx: tx._is_amr_live())[:1]
-
-    def _get_open_transaction(self, provider_id, payment_method_id, flow, tokenize):
-        """Return the payment that another window began in the same way, if any.
-
-        Two windows then pay one and the same: the provider takes the money once.
-        """
-        since = fields.Datetime.subtract(fields.Datetime.now(), minutes=OPEN_MINUTES)
-        return self.sudo().transaction_ids.filtered(
-            lambda tx: (
-                tx.state == "draft"
-                and tx.operation == f"online_{flow}" != "online_token"
-                and tx.provider_id.id == provider_id
-                and tx.payment_method_id.id == payment_method_id
-                and tx.tokenize <= bool(tokenize)
-                and dec(tx.amount, 2) == dec(self.amount, 2)
-                and tx.create_date > since
-            )
-        )[:1]
 
     def _is_payable(self):
         """Return whether it is still to be paid, and nobody is paying it already."""

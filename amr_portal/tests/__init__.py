@@ -2,6 +2,7 @@ from . import (
     test_access,
     test_access_walk,
     test_amount,
+    test_bill_payment,
     test_catalogues,
     test_chart,
     test_invite,

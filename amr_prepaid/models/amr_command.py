@@ -30,6 +30,12 @@ class AmrCommand(models.Model):
     vend_id = fields.Many2one(
         "amr.vend", "Prepaid order", readonly=True, index=True, ondelete="restrict"
     )
+    refusals = fields.Integer(
+        "Times refused",
+        readonly=True,
+        copy=False,
+        help="Credit frames that the meter itself refused; they do nothing any more.",
+    )
 
     def _conflicts(self):
         if self.kind not in CREDIT_KINDS:
@@ -47,6 +53,9 @@ class AmrCommand(models.Model):
             return super()._request_frames()
         if self.kind == "credit_state":
             return []
+        obstacle = self.vend_id._get_supply_obstacle()
+        if obstacle:
+            raise UserError(obstacle)
         frame = self._protocol().credit(
             self._address(),
             purchase_no=self.payload["purchase_no"],
@@ -76,6 +85,12 @@ class AmrCommand(models.Model):
             return super()._verify_frames()
         return self._protocol().purchase_state(self._address())
 
+    def _judge_reply(self, replies):
+        answer = super()._judge_reply(replies)
+        if self.kind == "credit" and answer == "refused":
+            self.refusals += 1
+        return answer
+
     def _judge_conflict(self, verification):
         if self.kind != "credit":
             return super()._judge_conflict(verification)
@@ -93,7 +108,30 @@ class AmrCommand(models.Model):
             return self.env._(
                 "The meter had purchase number %s before this credit was sent.", number
             )
+        rival = self._get_rival() if state.purchase_no == number else None
+        if rival:
+            return self.env._(
+                "Order %(other)s, which was given up, was sent under purchase number "
+                "%(number)s, too: look at the meter whose credit it has.",
+                other=rival.name,
+                number=number,
+            )
         return None
+
+    def _get_rival(self):
+        """Return an order given up whose frame carried the same number, if any.
+
+        Only after a meter was opened anew; see :meth:`_cancel` of ``amr.vend``.
+        """
+        return self.env["amr.vend"].search(
+            [
+                ("meter_id", "=", self.meter_id.id),
+                ("purchase_no", "=", self.payload["purchase_no"]),
+                ("state", "=", "cancelled"),
+                ("id", "!=", self.vend_id.id),
+            ],
+            limit=1,
+        )
 
     def _judge(self, verification):
         if self.kind not in CREDIT_KINDS:

@@ -70,7 +70,9 @@ class AmrMeter(models.Model):
                     **values,
                 )
             )
-        for vend in stopped.filtered("credited_at") | stopped._filter_sent():
+        for vend in stopped.filtered(
+            lambda vend: vend.credited_at or vend._may_still_be_credited()
+        ):
             raise UserError(
                 self.env._(
                     "Order %(order)s was sent to meter %(meter)s: decide first whether "

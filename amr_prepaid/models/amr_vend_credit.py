@@ -52,9 +52,26 @@ class AmrVend(models.Model):
 
     def _check_still_possible(self):
         """Return whether the order can go to its meter; else make it an exception."""
-        if self.agreement_id.meter_id == self.meter_id:
-            return True
-        self._set_exception(self._get_meter_changed_message())
+        obstacle = self._get_supply_obstacle()
+        if obstacle:
+            self._set_exception(obstacle)
+        return not obstacle
+
+    def _get_supply_obstacle(self):
+        """Return why credit on this meter would not be its buyer's any more, or False.
+
+        Looked at before every frame: between sale and sending a meter may be moved to
+        another room, and a supply may go to another customer.
+        """
+        point = self.agreement_id.point_id
+        if point.meter_id != self.meter_id:
+            return self._get_meter_changed_message()
+        if point.account_id != self.account_id:
+            return self.env._(
+                "%(point)s is no longer supplied to %(account)s.",
+                point=point.display_name,
+                account=self.account_id.display_name,
+            )
         return False
 
     def _give_number(self):
@@ -240,6 +257,7 @@ class AmrVend(models.Model):
             except Exception:
                 _logger.exception("Order %s cannot be taken up", vend.name)
         self._cancel_old_drafts()
+        self.env["payment.transaction"].sudo()._resume_amr_charges()
 
     def _take_up(self):
         """Go on with one order, wherever it stopped."""

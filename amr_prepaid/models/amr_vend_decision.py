@@ -13,7 +13,7 @@ class AmrVend(models.Model):
         """Go on with an order that stopped: book it, or ask the meter and send again.
 
         The command reads the meter's purchase number before it sends, so this never
-        credits twice.
+        credits twice; it only asks where the supply is the buyer's no more.
         """
         self._check_desk()
         for vend in self.sudo():
@@ -22,14 +22,20 @@ class AmrVend(models.Model):
                 raise UserError(self.env._("Order %s is not an exception.", vend.name))
             if vend.credited_at:
                 vend._on_credited()
-            elif vend.purchase_no:
+            elif vend._may_still_be_credited() or (
+                vend.purchase_no and not vend._get_supply_obstacle()
+            ):
                 vend.write({"state": "crediting", "reason": False})
                 vend._send_command()
             else:
+                vend._free_number()
                 vend._retry_sale()
 
     def _retry_sale(self):
         """Sell what could not be sold when the money came in."""
+        in_force = self.agreement_id.point_id.agreement_id
+        if in_force.account_id == self.account_id:
+            self.agreement_id = in_force  # another tariff, say
         self._check_agreement(self.agreement_id)
         if self.agreement_id.meter_id != self.meter_id:
             self.meter_id = self.agreement_id.meter_id
@@ -57,6 +63,18 @@ class AmrVend(models.Model):
             raise UserError(
                 self.env._("Order %s was not sent to its meter.", self.name)
             )
+        self._check_reason(reason)
+        meter = self.meter_id
+        if meter._is_credit_fresh() and meter.purchase_no < self.purchase_no:
+            raise UserError(
+                self.env._(
+                    "Meter %(meter)s says that it is at purchase number %(number)s: it "
+                    "has not got this credit. Go on with the order, or read its credit "
+                    "again.",
+                    meter=meter.number,
+                    number=meter.purchase_no,
+                )
+            )
         self.message_post(body=self.env._("Marked as credited: %s", reason))
         self._on_credited()
 
@@ -83,8 +101,35 @@ class AmrVend(models.Model):
             )
         )
 
+    def _check_reason(self, reason):
+        """Check that a decision by hand says how its maker knows.
+
+        :raises UserError: it does not
+        """
+        if not (reason or "").strip():
+            raise UserError(self.env._("Say how you know, or why."))
+
+    def _free_number(self):
+        """Let an order that no meter can have heard of start anew, without a number.
+
+        :raises UserError: a frame left for its meter
+        """
+        if not self.purchase_no:
+            return
+        if self._may_still_be_credited():
+            raise UserError(self._get_doubt_message())
+        number = self.purchase_no
+        self._settle_doubts()
+        self.purchase_no = 0
+        self.meter_id._give_back_purchase_no(number)
+
     def _cancel(self, reason):
-        """Give up an order; its money stays in the wallet and the number is free.
+        """Give up an order; its money goes back to the wallet.
+
+        A purchase number whose frame has left is bound to this order's bytes for ever:
+        the frame may arrive late, and then the meter has the energy. So such an order
+        is given up only when the frame can do nothing any more (decision 0030), and
+        nobody else gets its number.
 
         :param str reason: why
         """
@@ -98,62 +143,54 @@ class AmrVend(models.Model):
                     self.name,
                 )
             )
-        if not self._is_proven_uncredited():
-            raise UserError(
-                self.env._(
-                    "Nobody knows yet whether meter %s took the credit. Read its "
-                    "credit first.",
-                    self.meter_id.number,
-                )
-            )
+        if self._may_still_be_credited() and not self._is_out_of_reach():
+            raise UserError(self._get_doubt_message())
         self._settle_doubts()
         self.message_post(body=self.env._("Cancelled: %s", reason))
-        number = self.purchase_no
-        self.write({"state": "cancelled", "purchase_no": 0, "reason": reason})
-        if number:
-            self.meter_id._give_back_purchase_no(number)
+        if not self._may_still_be_credited():
+            self._free_number()
+        self.write({"state": "cancelled", "reason": reason})
         self._resolve_exceptions()
         self._start_waiting()
 
-    def _is_proven_uncredited(self):
-        """Return whether the meter cannot have the credit of this order.
+    def _may_still_be_credited(self):
+        """Return whether a frame of this order may be on its way, or has arrived.
 
-        Either no command left a doubt, or the meter was read after the last one was
-        sent and showed an earlier purchase number.
+        Frames that the meter itself refused are not. That it was read back since, and
+        showed the number before, proves nothing: a frame may wait in a concentrator
+        until a meter has power again.
         """
-        doubtful = self._get_doubtful_commands()
-        if not doubtful:
-            return True
-        meter, sent_at = self.meter_id, self.command_ids.filtered("sent_at")[:1].sent_at
-        if any(command.state in ("queued", "sent") for command in doubtful):
+        return any(
+            command.state in ("queued", "sent") or command.tries > command.refusals
+            for command in self.command_ids
+        )
+
+    def _is_out_of_reach(self):
+        """Return whether what was sent can credit nobody any more.
+
+        The meter was taken down; or it was opened anew, counts from an earlier number
+        and refuses this one.
+        """
+        if any(command.state in ("queued", "sent") for command in self.command_ids):
             return False
-        if not sent_at:
-            return True
-        return bool(
-            meter.credit_read_at
-            and meter.credit_read_at > sent_at
-            and meter.purchase_no < self.purchase_no
+        meter = self.meter_id
+        return not meter.point_id or (
+            meter._is_credit_fresh() and meter.purchase_no < self.purchase_no - 1
+        )
+
+    def _get_doubt_message(self):
+        return self.env._(
+            "Nobody knows yet whether meter %(meter)s took the credit of order "
+            "%(order)s: what was sent may still arrive. Go on with the order; the "
+            "meter takes purchase number %(number)s once only.",
+            meter=self.meter_id.number,
+            order=self.name,
+            number=self.purchase_no,
         )
 
     def _get_doubtful_commands(self):
         return self.command_ids.filtered(
             lambda command: command.outcome in ("unknown", "pending")
-        )
-
-    def _filter_sent(self):
-        """Return those of these orders whose credit a meter may have heard of.
-
-        A frame may come late: a command that was read back as not done counts, too,
-        once the meter has come to its number.
-        """
-        return self.filtered(
-            lambda vend: (
-                any(vend._get_doubtful_commands().mapped("tries"))
-                or (
-                    vend.meter_id.purchase_no >= vend.purchase_no
-                    and any(vend.command_ids.mapped("tries"))
-                )
-            )
         )
 
     def _take_number_back(self):

@@ -31,6 +31,14 @@ class PaymentTransaction(models.Model):
         for tx in fresh.filtered("amr_vend_id"):
             tx._pay_amr_vend()
 
+    def _refund(self, amount_to_refund=None):
+        """Override of `payment`: money in a wallet is not paid back behind it.
+
+        :raises UserError: the payment was put into a wallet; its energy may be used
+        """
+        self.payment_id._check_not_in_wallet()
+        return super()._refund(amount_to_refund=amount_to_refund)
+
     def _pay_amr_vend(self):
         """Book the confirmed payment of a prepaid order; ensure_one from the caller."""
         vend = self.amr_vend_id.sudo()

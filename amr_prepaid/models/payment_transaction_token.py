@@ -1,8 +1,11 @@
 import logging
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from odoo.addons.amr_base.tools import dec
+from odoo.addons.queue_job.job import ENQUEUED, PENDING, STARTED, WAIT_DEPENDENCIES
 
 from ..tools import lock_rows
 
@@ -10,7 +13,7 @@ _logger = logging.getLogger(__name__)
 
 
 class PaymentTransaction(models.Model):
-    """Payment of an order with a saved payment method.
+    """Payment of a bill or an order with a saved payment method.
 
     The provider is called by a job of its own, never in a transaction that books money
     or holds locks, however long the answer takes. That it is being called is committed
@@ -38,7 +41,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self.with_delay(
             channel="root.amr_payment",
-            identity_key=f"payment.transaction.charge.{self.id}",
+            identity_key=self._get_amr_charge_key(),
             description=self.env._("Charge %s", self.reference),
         )._charge_amr_token()
 
@@ -52,10 +55,9 @@ class PaymentTransaction(models.Model):
         if self.amr_charged_at:
             self._doubt_amr_charge(self.env._("the system stopped meanwhile"))
             return
-        if self.amr_vend_id.state != "draft":
-            self._set_canceled(
-                state_message=self.env._("The order needs no payment any more.")
-            )
+        obstacle = self._get_amr_needlessness()
+        if obstacle:
+            self._set_canceled(state_message=obstacle)
             return
         self.amr_charged_at = fields.Datetime.now()
         self.env.flush_all()
@@ -64,6 +66,8 @@ class PaymentTransaction(models.Model):
         try:
             with self.env.cr.savepoint():
                 self.with_context(amr_charge=True)._charge_with_token()
+                if self.state == "draft":
+                    self._set_pending()  # asked for; the answer comes by itself
         except UserError as error:
             self._set_error(str(error))
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
@@ -71,6 +75,41 @@ class PaymentTransaction(models.Model):
         except Exception as error:
             _logger.info("Charge of %s has no clear answer", self.reference)
             self._doubt_amr_charge(str(error) or type(error).__name__)
+
+    def _get_amr_needlessness(self):
+        """Return why this is not to be charged any more, or False."""
+        if self.amr_vend_id and self.amr_vend_id.state != "draft":
+            return self.env._("The order needs no payment any more.")
+        bills = self.invoice_ids
+        owed = sum(
+            dec(bill.amount_residual, 2) for bill in bills if bill.state == "posted"
+        )
+        if bills and owed < dec(self.amount, 2):
+            return self.env._("The bill needs no payment any more.")
+        return False
+
+    @api.model
+    def _resume_amr_charges(self):
+        """Enqueue charges whose job is gone: failed, deleted, or never written.
+
+        A charge that was asked for is not asked for again, see
+        :meth:`_charge_amr_token`; so nothing is done while its job may be at work.
+        """
+        waiting = self.search(
+            [("state", "=", "draft"), ("operation", "=", "online_token")]
+        )
+        keys = {tx._get_amr_charge_key(): tx for tx in waiting}
+        at_work = self.env["queue.job"].search(
+            [
+                ("identity_key", "in", list(keys)),
+                ("state", "in", (WAIT_DEPENDENCIES, PENDING, ENQUEUED, STARTED)),
+            ]
+        )
+        for key in keys.keys() - set(at_work.mapped("identity_key")):
+            keys[key]._enqueue_amr_charge()
+
+    def _get_amr_charge_key(self):
+        return f"payment.transaction.charge.{self.id}"
 
     def _doubt_amr_charge(self, why):
         """Nobody knows whether the money was taken: wait for the provider's word.
@@ -84,4 +123,9 @@ class PaymentTransaction(models.Model):
             why=why,
         )
         self._set_pending(state_message=message)
-        self.amr_vend_id._raise_exception(message)
+        if self.amr_vend_id:
+            self.amr_vend_id._raise_exception(message)
+        for bill in self.invoice_ids:
+            self.env["amr.exception"]._raise_exception(
+                "ledger", message, community=bill.amr_community_id, origin=bill.name
+            )

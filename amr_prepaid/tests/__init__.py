@@ -4,7 +4,9 @@ from . import test_alarm
 from . import test_accounting
 from . import test_counter
 from . import test_credit
+from . import test_credit_machine
 from . import test_current_data
+from . import test_late_frames
 from . import test_online
 from . import test_promises
 from . import test_quote

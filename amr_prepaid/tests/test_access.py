@@ -1,4 +1,5 @@
-from odoo.exceptions import AccessError
+from odoo import fields
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import PrepaidCommon
@@ -94,3 +95,76 @@ class TestAccess(PrepaidCommon):
         vend = self._sell(100)
         for record in (vend, vend.wallet_id, vend.wallet_id.entry_ids):
             self.assertTrue(record.with_user(self.clerk).read())
+
+    # === Row 207: what the vending clerk does, what the administrator === #
+
+    def _new_terms(self, user):
+        """End the supply at today's price and begin one of another price type."""
+        tariff = self._tariff("Shop", self.electricity, 2)
+        agreement = self.agreement.with_user(user)
+        now = fields.Datetime.now()
+        agreement.date_to = now
+        return (
+            self.env["amr.agreement"]
+            .with_user(user)
+            .create(
+                {
+                    "account_id": self.account.id,
+                    "point_id": self.point.id,
+                    "tariff_id": tariff.id,
+                    "payment_mode": "prepaid",
+                    "date_from": now,
+                }
+            )
+        )
+
+    def _decide(self, vend, user, decision):
+        wizard = self.env["amr.vend.resolve"].with_user(user)
+        wizard.create(
+            {"vend_id": vend.id, "decision": decision, "reason": "seen"}
+        ).action_apply()
+
+    def test_a_vending_clerk_sets_no_terms(self):
+        """S2 二, 十一: prices, parameters, replacement and tools are not his."""
+        vend = self._sell(100)
+        vend._set_exception("silent")
+        clerk = self.clerk
+        version = self.prepaid_tariff.version_ids
+        point = {"point_id": self.point.id}
+        reader = {"name": "R", "port": "pcsc:R", "community_id": self.community.id}
+        for refused in (
+            lambda: version.with_user(clerk).write({"price": 9}),
+            lambda: self._new_terms(clerk),
+            lambda: self.meter.with_user(clerk).write({"ratio_percent": 200}),
+            lambda: self.meter_model.with_user(clerk).write({"prepaid": False}),
+            lambda: self.env["amr.meter.replace"].with_user(clerk).create(point),
+            lambda: self.env["amr.card.reader"].with_user(clerk).create(reader),
+            lambda: self._decide(vend, clerk, "cancel"),
+            lambda: self._decide(vend, clerk, "credited"),
+            lambda: self._decide(vend, clerk, "series"),
+            lambda: self.env["amr.operator"].with_user(clerk).create({"name": "X"}),
+        ):
+            with self.assertRaises(AccessError), self.cr.savepoint():
+                refused()
+        self._decide(vend, clerk, "retry")
+        self._run_until_settled(vend)
+        self.assertCredited(vend)
+        vend.with_user(clerk).action_print_receipt()
+        self.meter.with_user(clerk).action_read_credit()
+
+    def test_an_administrator_changes_name_address_and_price_type_after_a_sale(self):
+        """S2 十二常见4; what was sold keeps its price."""
+        admin = self._operator("terms_admin", "amr_base.group_community_admin")
+        vend = self._sell(100)
+        self._run_until_settled(vend)
+        account = self.account.with_user(admin)
+        account.write({"name": "Wang Xin", "street": "Lane 5"})
+        with self.assertRaisesRegex(UserError, "sold to or billed"):
+            self.agreement.with_user(admin).tariff_id = self.tariff
+        agreement = self._new_terms(admin)
+        self.env.invalidate_all()
+        again = self.Vend.with_user(self.clerk)._sell(agreement, 100, self.cash)
+        self.assertEqual((vend.unit_price, again.unit_price), (1.2, 2))
+        self.assertEqual(again.partner_id.name, "Wang Xin")
+        self._run_until_settled(again.sudo())
+        self.assertCredited(again.sudo())

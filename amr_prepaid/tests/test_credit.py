@@ -249,13 +249,26 @@ class TestCredit(PrepaidCommon):
         self.assertCredited(vend)
         self.assertEqual(len(self.head_end.frames), 1)
 
-    def test_an_order_given_up_does_not_claim_the_next_ones_credit(self):
+    def test_an_order_that_may_have_been_heard_is_not_given_up(self):
+        """Not even when the meter was read since: see TestLateFrames."""
         vend = self._sell(100)
         command = vend.command_id
         sent_at = fields.Datetime.now() - timedelta(minutes=1)
         command.write({"state": "sent", "sent_at": sent_at, "tries": 1})
         command._finish("failed", "unknown", "nobody knows")
         self._read_credit()
+        with self.assertRaisesRegex(UserError, "Nobody knows yet"):
+            self._decide(vend, "cancel")
+        self.assertEqual((vend.state, vend.purchase_no), ("exception", 1))
+        vend.action_retry()
+        self._run_until_settled(vend)
+        self.assertCredited(vend)
+
+    def test_an_order_given_up_does_not_claim_the_next_ones_credit(self):
+        with patch.dict("os.environ", {"AMR_CREDIT_KEY": "another key"}):
+            vend = self._sell(100)
+            self._run_until_settled(vend)
+        command = vend.command_id
         self._decide(vend, "cancel")
         self.assertEqual(command.outcome, "not_done")
         again = self._sell(20)
@@ -324,6 +337,7 @@ class TestCredit(PrepaidCommon):
         waiting = self.Vend.create({"agreement_id": self.agreement.id, "amount": 50})
         waiting._register_payment(waiting._create_counter_payment(self.cash))
         self.assertEqual((waiting.state, waiting.purchase_no), ("paid", 0))
+        self._run_with_loss_after_credit(vend)
         self.meter.installation_ids.date_to = fields.Datetime.now()
         self._run_until_settled(vend)
         self.assertCredited(vend)

@@ -1,4 +1,4 @@
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
@@ -106,6 +106,14 @@ class TestOnline(PrepaidCommon):
         self.assertLedgerEqual()
         self._run_until_settled(vend)
         self.assertCredited(vend)
+
+    def test_money_in_a_wallet_is_not_paid_back_by_the_provider(self):
+        vend = self._order()
+        tx = self._transaction(vend)
+        tx._post_process()
+        with self.assertRaisesRegex(UserError, "refund it there"):
+            tx._refund(100)
+        self.assertFalse(tx.child_transaction_ids)
 
     def test_a_payment_that_is_not_confirmed_books_nothing(self):
         vend = self._order()

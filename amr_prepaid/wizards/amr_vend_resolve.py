@@ -50,4 +50,5 @@ class AmrVendResolve(models.TransientModel):
         elif self.decision == "credited":
             vend._mark_credited(self.reason or "")
         else:
-            vend._cancel(self.reason or "")
+            vend._check_reason(self.reason)
+            vend._cancel(self.reason)
