@@ -126,8 +126,9 @@ class TestAccess(PrepaidCommon):
 
     def test_a_vending_clerk_sets_no_terms(self):
         """S2 二, 十一: prices, parameters, replacement and tools are not his."""
+        self.device.adjust({"purchase_no": 7})
         vend = self._sell(100)
-        vend._set_exception("silent")
+        self._run(vend.command_id)
         clerk = self.clerk
         version = self.prepaid_tariff.version_ids
         point = {"point_id": self.point.id}
@@ -146,6 +147,7 @@ class TestAccess(PrepaidCommon):
         ):
             with self.assertRaises(AccessError), self.cr.savepoint():
                 refused()
+        self.device.adjust({"purchase_no": 0})
         self._decide(vend, clerk, "retry")
         self._run_until_settled(vend)
         self.assertCredited(vend)
