@@ -29,6 +29,13 @@ class PaymentTransaction(models.Model):
         help="When the provider was asked to charge the saved payment method.",
     )
 
+    amr_by_job = fields.Boolean(
+        "Charged by a job",
+        readonly=True,
+        copy=False,
+        help="The saved payment method is charged by a job; a lost one is made anew.",
+    )
+
     def _is_amr_live(self):
         """Return whether this payment is done, or may be done without the customer."""
         self.ensure_one()
@@ -39,6 +46,7 @@ class PaymentTransaction(models.Model):
     def _enqueue_amr_charge(self):
         """Have the saved payment method charged once this transaction is committed."""
         self.ensure_one()
+        self.amr_by_job = True
         self.with_delay(
             channel="root.amr_payment",
             identity_key=self._get_amr_charge_key(),
@@ -95,9 +103,7 @@ class PaymentTransaction(models.Model):
         A charge that was asked for is not asked for again, see
         :meth:`_charge_amr_token`; so nothing is done while its job may be at work.
         """
-        waiting = self.search(
-            [("state", "=", "draft"), ("operation", "=", "online_token")]
-        )
+        waiting = self.search([("state", "=", "draft"), ("amr_by_job", "=", True)])
         keys = {tx._get_amr_charge_key(): tx for tx in waiting}
         at_work = self.env["queue.job"].search(
             [

@@ -136,7 +136,7 @@ class TestAccess(PrepaidCommon):
         for refused in (
             lambda: version.with_user(clerk).write({"price": 9}),
             lambda: self._new_terms(clerk),
-            lambda: self.meter.with_user(clerk).write({"ratio_percent": 200}),
+            lambda: self.meter.with_user(clerk).write({"number": "9"}),
             lambda: self.meter_model.with_user(clerk).write({"prepaid": False}),
             lambda: self.env["amr.meter.replace"].with_user(clerk).create(point),
             lambda: self.env["amr.card.reader"].with_user(clerk).create(reader),

@@ -1,3 +1,4 @@
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -65,6 +66,21 @@ class TestAccounting(PrepaidCommon):
         self.assertEqual(
             sorted(vend.wallet_id.entry_ids.mapped("amount")), [-99.60, 100]
         )
+
+    def test_money_that_comes_in_a_locked_period_is_booked_once(self):
+        today = self.community._local_date(fields.Datetime.now())
+        self.company.fiscalyear_lock_date = today
+        vend = self._sell(100)
+        self.assertGreater(vend.deposit_move_id.date, today, "after the lock")
+        self._run_until_settled(vend)
+        self.assertEqual((vend.state, bool(vend.credited_at)), ("exception", True))
+        self.assertEqual(vend.wallet_id.balance, 100)
+        self.assertLedgerEqual()
+        self.company.fiscalyear_lock_date = False
+        vend.action_retry()
+        self.assertCredited(vend)
+        invoices = self.env["account.move"].search([("amr_vend_id", "=", vend.id)])
+        self.assertEqual(invoices, vend.bill_move_id)
 
     def test_prices_of_six_decimals_are_invoiced_to_the_cent(self):
         self.prepaid_tariff.version_ids.price = 0.568317
