@@ -1,6 +1,7 @@
 from datetime import datetime
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from odoo.addons.amr_base.tests.common import AccessWalk
@@ -151,6 +152,80 @@ class TestAccessWalk(AccessWalk, MeteringCommon):
             rule.copy({"community_id": self.other_community.id}),
             self.env["amr.tariff.gap"].search([("agreement_id", "=", agreement.id)]),
         ]
+
+    def _get_foreign_choices(self):
+        """Return (wizard, values) pairs that point to somebody else's records."""
+        found = {records._name: records[:1] for records in self._get_foreign_records()}
+        point, meter = found["amr.metering.point"], found["amr.meter"]
+        exception, far = found["amr.exception"], self.other_community
+        spare = self.meter.copy({"number": "990000000098", "address": False})
+        spare.sudo().community_id = self.community
+        replace = {"closing_index": 1, "opening_index": 1, "reason": "x"}
+        return [
+            ("amr.alarm.acknowledge", {"alarm_ids": found["amr.alarm"].ids}),
+            ("amr.commissioning", {"community_id": far.id}),
+            (
+                "amr.commissioning.doubt",
+                {
+                    "guide_id": self._guide().id,
+                    "finding": "unread",
+                    "meter_id": meter.id,
+                },
+            ),
+            ("amr.excel.export", {"community_ids": far.ids}),
+            ("amr.meter.attach", {"meter_ids": meter.ids}),
+            (
+                "amr.meter.replace",
+                {**replace, "point_id": point.id, "new_meter_id": spare.id},
+            ),
+            (
+                "amr.meter.replace",
+                {**replace, "point_id": self.point.id, "new_meter_id": meter.id},
+            ),
+            ("amr.occupancy.change", {"room_id": point.room_id.id}),
+            (
+                "amr.occupancy.change",
+                {
+                    "room_id": self.room.id,
+                    "account_id": point.room_id.account_id.id,
+                },
+            ),
+            (
+                "amr.occupancy.change.line",
+                {"change_id": self._change().id, "point_id": point.id, "index": 1},
+            ),
+            ("amr.reading.estimate", {"exception_ids": exception.ids}),
+            (
+                "amr.reading.estimate.line",
+                {
+                    "wizard_id": self.env["amr.reading.estimate"].create({}).id,
+                    "meter_id": meter.id,
+                    "at": datetime(2026, 1, 1),
+                },
+            ),
+            ("amr.usage.query", {"community_ids": far.ids}),
+        ]
+
+    def _guide(self):
+        return self.env["amr.commissioning"].create({"community_id": self.community.id})
+
+    def _change(self):
+        return self.env["amr.occupancy.change"].create({"room_id": self.room.id})
+
+    def test_no_wizard_takes_what_is_out_of_scope(self):
+        admin = self._operator("walk_wizard", "amr_base.group_community_admin")
+        choices = self._get_foreign_choices()
+        wizards = {name for name in self.expected if self.env[name]._transient}
+        without = {
+            "amr.commissioning.step",  # point to nothing but their own guide
+            "amr.excel.file",
+            "amr.route.book.upload",
+        }
+        self.assertEqual({name for name, __ in choices}, wizards - without)
+        for name, vals in choices:
+            with self.subTest(name, **vals), self.assertRaises(AccessError):
+                with self.cr.savepoint():
+                    self.env[name].with_user(admin).create(vals)
 
     def test_single_buildings_narrow_what_is_measured(self):
         second = self.building.copy({"code": "002"})

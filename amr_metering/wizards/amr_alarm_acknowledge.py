@@ -5,6 +5,7 @@ class AmrAlarmAcknowledge(models.TransientModel):
     """What somebody says who takes note of alarms."""
 
     _name = "amr.alarm.acknowledge"
+    _inherit = "amr.evidence.mixin"
     _description = "Acknowledge alarms"
 
     alarm_ids = fields.Many2many("amr.alarm", required=True, string="Alarms")

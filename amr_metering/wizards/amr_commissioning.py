@@ -18,6 +18,7 @@ class AmrCommissioning(models.TransientModel):
     """
 
     _name = "amr.commissioning"
+    _inherit = "amr.evidence.mixin"
     _description = "Go-live guide"
 
     community_id = fields.Many2one(

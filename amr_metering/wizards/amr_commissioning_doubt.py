@@ -7,6 +7,7 @@ class AmrCommissioningDoubt(models.TransientModel):
     """One meter whose readings do not prove yet in which room it hangs."""
 
     _name = "amr.commissioning.doubt"
+    _inherit = "amr.evidence.mixin"
     _description = "Room not proved by its opening reading"
     _order = "id"
 

@@ -11,6 +11,7 @@ class AmrExcelExport(models.TransientModel):
     """The archive of some communities as the workbook that can be imported again."""
 
     _name = "amr.excel.export"
+    _inherit = "amr.evidence.mixin"
     _description = "Export to Excel"
 
     community_ids = fields.Many2many(

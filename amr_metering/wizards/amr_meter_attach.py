@@ -6,6 +6,7 @@ class AmrMeterAttach(models.TransientModel):
     """Put several meters into a box or on a line at once (KTAMR manual 3.2.5)."""
 
     _name = "amr.meter.attach"
+    _inherit = "amr.evidence.mixin"
     _description = "Attach meters"
 
     meter_ids = fields.Many2many("amr.meter", required=True)

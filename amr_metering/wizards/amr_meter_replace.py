@@ -12,6 +12,7 @@ class AmrMeterReplace(models.TransientModel):
     """
 
     _name = "amr.meter.replace"
+    _inherit = "amr.evidence.mixin"
     _description = "Replace a meter"
 
     point_id = fields.Many2one("amr.metering.point", required=True, readonly=True)

@@ -12,6 +12,7 @@ class AmrOccupancyChange(models.TransientModel):
     """
 
     _name = "amr.occupancy.change"
+    _inherit = "amr.evidence.mixin"
     _description = "Move in, move out or transfer"
 
     room_id = fields.Many2one("amr.room", required=True, readonly=True)
@@ -106,6 +107,7 @@ class AmrOccupancyChange(models.TransientModel):
 
 class AmrOccupancyChangeLine(models.TransientModel):
     _name = "amr.occupancy.change.line"
+    _inherit = "amr.evidence.mixin"
     _description = "Metering point of a move"
 
     change_id = fields.Many2one(

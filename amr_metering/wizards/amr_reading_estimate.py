@@ -10,6 +10,7 @@ class AmrReadingEstimate(models.TransientModel):
     """Estimate what is missing or held back, after a look at how."""
 
     _name = "amr.reading.estimate"
+    _inherit = "amr.evidence.mixin"
     _description = "Estimate readings"
 
     exception_ids = fields.Many2many("amr.exception", string="Exceptions")
@@ -40,6 +41,7 @@ class AmrReadingEstimate(models.TransientModel):
 
 class AmrReadingEstimateLine(models.TransientModel):
     _name = "amr.reading.estimate.line"
+    _inherit = "amr.evidence.mixin"
     _description = "Estimated reading"
 
     wizard_id = fields.Many2one(

@@ -10,6 +10,7 @@ class AmrUsageQuery(models.TransientModel):
     """Usage query and monthly report (用量查询, 月报查询; KTAMR manual 4.4, 4.5)."""
 
     _name = "amr.usage.query"
+    _inherit = "amr.evidence.mixin"
     _description = "Consumption query"
 
     date_from = fields.Date(
