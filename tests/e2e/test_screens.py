@@ -60,7 +60,7 @@ DESK = (
     ("go_live", "community_admin", "amr_metering.amr_commissioning_action", "list"),
     ("month_matrix", "reader", "amr_metering.amr_usage_matrix_action", "list"),
     ("month_report", "reader", "amr_metering.amr_usage_month_action", "list"),
-    ("losses", "community_admin", "amr_metering.amr_loss_report_action", "list"),
+    ("losses", "reader", "amr_metering.amr_loss_report_action", "list"),
     ("operation_log", "admin", "amr_base.auditlog_log_action", "list"),
 )
 # More pictures of the documentation, of screens like those above.
