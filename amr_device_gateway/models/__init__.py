@@ -25,6 +25,8 @@ from . import amr_read_task
 from . import amr_read_task_clock
 from . import amr_read_task_line
 from . import amr_concentrator
+from . import amr_concentrator_link
+from . import amr_concentrator_work
 from . import amr_concentrator_list
 from . import amr_concentrator_difference
 from . import amr_collector

@@ -1,22 +1,12 @@
-from datetime import timedelta, timezone
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import ValidationError
 
 from ..headend.protocols import gdw376_frame
 from ..headend.protocols.base import AddressError
 
 FRAMED = ("kt410_gprs", "kt410_com")
-#: Kinds of link that a connection goes over.
-LINK_KINDS = {
-    "kt410_gprs": ("concentrator",),
-    "kt410_com": ("serial", "tcp"),
-    "gprs": ("dtu",),
-    "com": ("serial", "tcp"),
-}
-#: Commands that change nothing: whoever sees a concentrator may ask it.
-ASKING = ("archive_compare", "collect_state", "address_read")
 CAPACITY = 500  # meters of one concentrator (system description S4)
 REACHED = timedelta(days=1)  # that a concentrator without log-in counts as there
 
@@ -227,41 +217,14 @@ class AmrConcentrator(models.Model):
             except AddressError as error:
                 raise ValidationError(str(error)) from error
 
-    @api.constrains("link_id", "connection", "line_id")
-    def _check_link(self):
-        for one in self:
-            link = one.link_id
-            if link and link.kind not in LINK_KINDS[one.connection]:
-                raise ValidationError(
-                    self.env._(
-                        "%(concentrator)s cannot be reached over %(link)s: choose a "
-                        "link that fits its connection.",
-                        concentrator=one.display_name,
-                        link=link.display_name,
-                    )
-                )
-            if link and link.community_id != one.community_id:
-                raise ValidationError(
-                    self.env._(
-                        "%(link)s belongs to another community than %(concentrator)s.",
-                        concentrator=one.display_name,
-                        link=link.display_name,
-                    )
-                )
-
     # === Life === #
 
     @api.model_create_multi
     def create(self, vals_list):
-        concentrators = super().create([self._clean(vals) for vals in vals_list])
-        concentrators._own_link()
-        return concentrators
+        return super().create([self._clean(vals) for vals in vals_list])
 
     def write(self, vals):
-        result = super().write(self._clean(vals))
-        if {"connection", "terminal", "line_id", "active", "name"} & vals.keys():
-            self._own_link()
-        return result
+        return super().write(self._clean(vals))
 
     @api.model
     def _clean(self, vals):
@@ -269,158 +232,3 @@ class AmrConcentrator(models.Model):
         if not vals.get("terminal"):
             return vals
         return {**vals, "terminal": vals["terminal"].strip().upper()}
-
-    def _own_link(self):
-        """Keep the link of those that log in by themselves.
-
-        A terminal that logged in before it was entered is taken into service.
-
-        :raises UserError: the terminal address is in service elsewhere
-        """
-        for one in self.filtered(lambda one: one.connection == "kt410_gprs"):
-            Link = self.env["amr.link"].sudo().with_context(active_test=False)
-            known = Link.search(
-                [("kind", "=", "concentrator"), ("terminal", "=", one.terminal)]
-            )
-            own = one.sudo().link_id.filtered(lambda link: link.kind == "concentrator")
-            if known and known != own and (known.state == "active" or own):
-                raise UserError(
-                    self.env._(
-                        "The terminal address %s is in service already or logged in as "
-                        "unknown: archive that device link first.",
-                        one.terminal,
-                    )
-                )
-            vals = {
-                "name": one.display_name,
-                "kind": "concentrator",
-                "terminal": one.terminal,
-                "community_id": one.community_id.id,
-                "building_id": one.building_id.id,
-                "state": "active",
-                "active": one.active,
-            }
-            link = own or known
-            if link:
-                link.write(vals)
-            else:
-                link = Link.create(vals)
-            if one.link_id != link:
-                one.sudo().link_id = link
-
-    # === Actions === #
-
-    def action_view_meters(self):
-        self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "amr_metering.amr_meter_action"
-        )
-        action["domain"] = [("concentrator_id", "=", self.id)]
-        action["context"] = {"default_concentrator_id": self.id}
-        return action
-
-    def action_view_differences(self):
-        self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "amr_device_gateway.amr_concentrator_difference_action"
-        )
-        action["domain"] = [("concentrator_id", "=", self.id)]
-        return action
-
-    def action_view_commands(self):
-        self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id(
-            "amr_device_gateway.amr_command_action"
-        )
-        action["domain"] = [("concentrator_id", "=", self.id)]
-        action["context"] = {}
-        return action
-
-    def action_read_meters(self):
-        """Read all meters of this concentrator now."""
-        self.ensure_one()
-        task = self.env["amr.read.task"].create(
-            {"scope": "concentrator", "concentrator_id": self.id}
-        )
-        return task.action_start()
-
-    def action_archive_download(self):
-        """Bring our list of meters into the concentrators, and compare."""
-        return self._request("archive_download")
-
-    def action_archive_compare(self):
-        """Compare what the concentrators know with what we know."""
-        return self._request("archive_compare")
-
-    def action_collect_start(self):
-        """Let the concentrators go on reading their meters."""
-        return self._request("collect_start")
-
-    def action_collect_again(self):
-        """Let the concentrators read all their meters anew."""
-        return self._request("collect_again")
-
-    def action_collect_state(self):
-        """Ask the concentrators how far they have read their meters."""
-        return self._request("collect_state")
-
-    def action_set_clock(self):
-        """Set the concentrators' clocks."""
-        return self._request("terminal_clock")
-
-    def action_verify_address(self):
-        """Read the concentrators' address: one on a serial line does not log in."""
-        return self._request("address_read")
-
-    def _request(self, kind):
-        """Write down and enqueue a command for each concentrator.
-
-        :raises UserError: one that is not spoken to by frames
-        """
-        self.check_access("read")
-        if kind not in ASKING:
-            self.check_access("write")
-        return self._command(kind)._get_action()
-
-    def _command(self, kind, **vals):
-        """Return new, enqueued commands of a kind."""
-        for one in self:
-            if not one.is_framed or not one.link_id:
-                raise UserError(
-                    self.env._(
-                        "%s keeps no list of meters: an integrated collector is read "
-                        "meter by meter.",
-                        one.display_name,
-                    )
-                )
-        commands = (
-            self.env["amr.command"]
-            .sudo()
-            .create(
-                [
-                    {
-                        "kind": kind,
-                        "concentrator_id": one.id,
-                        "requested_by": self.env.uid,
-                        **vals,
-                    }
-                    for one in self
-                ]
-            )
-        )
-        commands._enqueue()
-        return commands.sudo(False)
-
-    def _local_now(self):
-        """Return what the concentrator's clock should show (naive local time)."""
-        now = fields.Datetime.now().replace(tzinfo=timezone.utc)
-        return now.astimezone(ZoneInfo(self.community_id.tz)).replace(tzinfo=None)
-
-    def _note_answer(self):
-        """Remember that these concentrators answered just now."""
-        now = fields.Datetime.now()
-        recent = now - timedelta(minutes=1)
-        late = self.sudo().filtered(
-            lambda one: not one.answered_at or one.answered_at < recent
-        )
-        late.write({"answered_at": now})
