@@ -14,6 +14,7 @@ CONNECT_TIMEOUT = 5.0
 #: The head-end answers by its deadline; this much later it counts as gone.
 GRACE = 10.0
 MAX_MESSAGE = 1 << 24
+DOWNLINK_TIMEOUT = 20.0
 
 
 class HeadEndError(Exception):
@@ -31,21 +32,31 @@ class HeadEndLost(HeadEndError):
     """
 
 
+class HeadEndFailed(HeadEndLost):
+    """The head-end answered that it failed: it may have done so after sending."""
+
+
+#: The one answer that is given before a byte can have left.
+REFUSED = "bad_request"
+
+
 class Reply(NamedTuple):
     """Outcome of one request frame.
 
     :param reply: frame of the device, or None
-    :param error: None, "timeout", "offline", "unknown_link", "deadline" or "busy"
+    :param error: None, "timeout", "offline", "unknown_link", "deadline", "busy" or
+        "internal"
     :param ms: time on the line
     :param at: head-end's time of the reply, seconds since 1970
-    :param sent: whether a byte left for the device (only then is its state in doubt)
+    :param sent: whether a byte may have left for the device (only then is its state in
+        doubt); a head-end that does not say so leaves it in doubt
     """
 
     request: bytes
     reply: bytes | None
     error: str | None
     ms: int
-    sent: bool = False
+    sent: bool = True
     at: float | None = None
 
 
@@ -107,17 +118,34 @@ class HeadEndClient:
         if not frames:
             return []
         answer = await self._call(message, deadline + GRACE)
-        return [
-            Reply(
-                bytes.fromhex(one["request"]),
-                bytes.fromhex(one["reply"]) if one["reply"] else None,
-                one["error"],
-                one["ms"],
-                one.get("sent", False),
-                one.get("at"),
-            )
-            for one in answer["replies"]
-        ]
+        try:
+            replies = [_reply(one) for one in answer["replies"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise HeadEndFailed("The head-end's answer is not clear.") from error
+        if [one.request for one in replies] != [bytes(frame) for frame in frames]:
+            raise HeadEndFailed("The head-end answered something else than was asked.")
+        return replies
+
+    async def downlink(self, device, application, port, frame, number):
+        """Hand a frame for a sleeping LoRaWAN device to its network server.
+
+        :param str device: devEUI
+        :param str application: its number at the network server
+        :param int port: port of the device
+        :param str number: UUID; the same again is the same downlink
+        :raises HeadEndUnavailable: it was not handed over
+        :raises HeadEndLost: nobody knows
+        :raises HeadEndError: it cannot be, a sentence; nothing was handed over
+        """
+        message = {
+            "op": "downlink",
+            "device": device,
+            "application": application,
+            "port": port,
+            "frame": bytes(frame).hex(),
+            "number": number,
+        }
+        await self._call(message, DOWNLINK_TIMEOUT)
 
     async def links(self, link=None):
         """Rows with link, kind, terminal, peer, since, last_seen and state."""
@@ -192,8 +220,9 @@ class HeadEndClient:
             ) from error
         finally:
             self._waiting.pop(number, None)
-        if answer.get("error"):
-            raise HeadEndError(answer.get("message") or answer["error"])
+        if error := answer.get("error"):
+            refused = HeadEndError if error == REFUSED else HeadEndFailed
+            raise refused(answer.get("message") or error)
         return answer
 
     async def _connected(self):
@@ -234,3 +263,14 @@ class HeadEndClient:
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(ConnectionResetError())
+
+
+def _reply(one):
+    return Reply(
+        bytes.fromhex(one["request"]),
+        bytes.fromhex(one["reply"]) if one["reply"] else None,
+        one["error"],
+        one["ms"],
+        one.get("sent", True),
+        one.get("at"),
+    )

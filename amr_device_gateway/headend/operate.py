@@ -39,6 +39,7 @@ WHY = {
     "unknown_link": "The head-end does not know this link.",
     "busy": "Too much waits on this link already.",
     "deadline": "There was no time left to ask.",
+    "internal": "The head-end failed; see its log.",
 }
 
 

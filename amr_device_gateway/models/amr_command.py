@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
@@ -197,7 +198,7 @@ class AmrCommand(models.Model):
         """Go on with the commands that waited for these links."""
         commands = self.search(
             [
-                ("link_id", "in", links.ids),
+                *self._get_link_domain([("id", "in", links.ids)]),
                 "|",
                 ("state", "in", ("queued", "sent")),
                 "&",
@@ -222,9 +223,19 @@ class AmrCommand(models.Model):
                 ("state", "=", "sent"),
                 "&",
                 ("state", "=", "queued"),
-                ("link_id.online", "=", True),
+                *self._get_link_domain([("online", "=", True)]),
             ]
         )._enqueue()
+
+    @api.model
+    def _get_link_domain(self, links):
+        """Return the domain of commands of devices behind links, hook.
+
+        :param list links: domain of links
+        """
+        return Domain("link_id", "any", links) | Domain(
+            "meter_id.link_id", "any", links
+        )
 
     def _is_settled(self):
         """Return whether nothing is left to find out; ensure_one from the caller."""
@@ -242,6 +253,7 @@ class AmrCommand(models.Model):
         command._take()
         if command._is_settled():
             return command.state
+        command._follow_device()
         if command._blockers():
             return "waits for an earlier command"
         if command.state == "queued" and command._is_overdue():
@@ -249,6 +261,16 @@ class AmrCommand(models.Model):
             return command.state
         asyncio.run(command._work_round())
         return command.state
+
+    def _follow_device(self):
+        """Go over the link that the device is reached by now: it may have moved."""
+        link = self._get_device().link_id
+        if link and link != self.link_id:
+            self.link_id = link
+
+    def _get_device(self):
+        """Return the record whose link the command goes over, hook."""
+        return self.meter_id
 
     def _take(self):
         """Lock the row and read it anew.

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 from ..headend.protocols import registry
 from ..tools.archive_check import reading_frames, writing_frames
@@ -64,6 +65,14 @@ class AmrCommandConcentrator(models.Model):
     def _is_of_concentrator(self):
         return self.kind in CONCENTRATOR_KINDS
 
+    def _get_device(self):
+        return self.concentrator_id or super()._get_device()
+
+    @api.model
+    def _get_link_domain(self, links):
+        own = Domain("concentrator_id.link_id", "any", links)
+        return super()._get_link_domain(links) | own
+
     # === One at a time === #
 
     def _blockers(self):
@@ -113,6 +122,10 @@ class AmrCommandConcentrator(models.Model):
             return super()._changes_something()
         return self.kind in CHANGING
 
+    def _verify_first(self):
+        """A clock is read first: how far it is off says when it may be set."""
+        return self.kind == "terminal_clock" or super()._verify_first()
+
     def _request_frames(self):
         if not self._is_of_concentrator():
             return super()._request_frames()
@@ -121,7 +134,9 @@ class AmrCommandConcentrator(models.Model):
             rows = [meter._prepare_archive() for meter in one._get_listed_meters()]
             return writing_frames(one.terminal, rows, one._get_extra_numbers())
         if self.kind == "terminal_clock":
-            return GDW376.set_clock(one.terminal, one._local_now())
+            now = one._local_now()
+            self._check_not_around_midnight(now, (self.payload or {}).get("drift", 0))
+            return GDW376.set_clock(one.terminal, now)
         if self.kind in CHANGING:
             again = self.kind == "collect_again"
             return [GDW376.start_reading(one.terminal, one.port, again)]

@@ -321,6 +321,7 @@ class AmrLink(models.Model):
             "busy": self.env._("The device link is busy."),
             "unreachable": self.env._("The head-end does not answer."),
             "disconnected": self.env._("The connection to the head-end was lost."),
+            "internal": self.env._("The head-end failed; see its log."),
             "no_index": self.env._("The answer holds no index."),
             "no_freeze": self.env._("The meter has no freeze of that day."),
             "crash": self.env._("The meter cannot be read; see the server's log."),

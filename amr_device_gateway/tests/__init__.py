@@ -2,6 +2,7 @@ from . import test_access_walk
 from . import test_access
 from . import test_card_reader
 from . import test_clock
+from . import test_boundaries
 from . import test_box
 from . import test_command
 from . import test_dashboard

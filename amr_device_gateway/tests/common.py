@@ -197,8 +197,12 @@ class GatewayMixin:
     def fake_headend(self):
         """Replace head-end and devices; gives the :class:`FakeHeadEnd`."""
         head_end = FakeHeadEnd()
-        with patch(CLIENT, head_end):
+        with self.patch_headend(head_end):
             yield head_end
+
+    def patch_headend(self, head_end):
+        """Return the patch that puts a :class:`FakeHeadEnd` in the client's place."""
+        return patch(CLIENT, head_end)
 
     def _jobs(self):
         return self.env["queue.job"].search(

@@ -10,6 +10,7 @@ import pytest
 from headend.client import (
     HeadEndClient,
     HeadEndError,
+    HeadEndFailed,
     HeadEndLost,
     HeadEndUnavailable,
     Reply,
@@ -166,8 +167,41 @@ def test_a_head_end_that_stops_in_the_middle_and_comes_back(world):
     world(body)
 
 
-def test_a_reply_says_whether_anything_was_sent():
-    assert Reply(b"", None, "offline", 0).sent is False
+def test_a_reply_that_does_not_say_so_leaves_in_doubt_what_was_sent():
+    assert Reply(b"", None, "offline", 0, False).sent is False
+    assert Reply(b"", None, "offline", 0).sent is True
+
+
+def test_a_head_end_that_fails_leaves_in_doubt_what_was_sent(world, caplog):
+    """Only what it refuses beforehand is known not to have left."""
+
+    async def body(place):
+        place.odoo.allow(DTU)
+        gateway = await place.gateway()
+        await place.dial(gateway, DTU.encode())
+        await place.odoo.event("link_up")
+        client = await place.client(gateway)
+        frames = DLT.read_index("1")
+        exchange = gateway.links[LINK].exchange
+
+        async def fail(*_args):
+            raise KeyError("x")
+
+        async def nonsense(*_args):
+            return []
+
+        for wrong in (fail, nonsense):
+            gateway.links[LINK].exchange = wrong
+            with pytest.raises(HeadEndFailed) as caught:
+                await client.exchange(LINK, DLT.name, frames)
+            assert isinstance(caught.value, HeadEndLost)
+        gateway.links[LINK].exchange = exchange
+        with pytest.raises(HeadEndError) as caught:
+            await client.exchange(LINK, DLT.name, [b"\x68"])
+        assert not isinstance(caught.value, HeadEndLost)
+
+    world(body)
+    assert "a control message failed" in caplog.text
 
 
 def test_no_secret_in_the_log(world, caplog):

@@ -1,8 +1,10 @@
 """One link at a time: order, priority, deadlines, noise, and what is told of each."""
 
 import asyncio
+import types
 from decimal import Decimal
 
+import pytest
 from headend.protocols import dlt645, registry
 
 DLT = registry.get("dlt645-2007")
@@ -272,5 +274,93 @@ def test_heartbeats_between_and_inside_exchanges(world):
         line.send(DTU.encode())
         line.send(answer(request))
         assert total((await task)[0]) == 1
+
+    world(body)
+
+
+# === Mistakes of the head-end's own, at each moment of a request === #
+
+
+class Mistake(Exception):
+    pass
+
+
+def once(function=None):
+    """A function that fails the first time, and then does what it is for."""
+    calls = []
+
+    def call(*args, **options):
+        calls.append(args)
+        if len(calls) == 1:
+            raise Mistake
+        return function(*args, **options) if function else None
+
+    return call
+
+
+class Watching:
+    """A watch that fails when it is shown a frame of one direction."""
+
+    def __init__(self, direction):
+        self.fail = once()
+        self.direction = direction
+
+    def frame(self, _key, direction, *_more):
+        if direction == self.direction:
+            self.fail()
+
+    silence = frame
+
+
+@pytest.mark.parametrize(
+    "moment, sent, seen",
+    [("before", False, 0), ("sending", True, 0), ("sent", True, 1), ("heard", True, 1)],
+)
+def test_a_mistake_says_whether_a_byte_may_have_left(world, caplog, moment, sent, seen):
+    """Nothing that may have left is ever called unsent, and the next one goes on."""
+
+    async def body(place):
+        gateway, line, client = await line_up(place)
+        link = gateway.links[LINK]
+        if moment == "before":
+            link._one = once(link._one)
+        elif moment == "sending":
+            link.session.send = once(link.session.send)
+        else:
+            link.watch = Watching("out" if moment == "sent" else "in")
+        task = start(client, read("1"), read("2"), deadline=1)
+        for _number in range(seen):
+            line.send(answer(await line.request()))
+        line.send(answer(await line.request()))
+        first, second = await task
+        assert (first.error, first.sent) == ("internal", sent)
+        assert total(second) == 1
+
+    world(body)
+    assert "a request failed" in caplog.text
+
+
+def test_a_stop_between_the_steps_of_a_request_says_that_it_began(world):
+    async def body(place):
+        gateway, line, client = await line_up(place)
+        link = gateway.links[LINK]
+        link.pace = 60  # the pause between two steps
+        steps = [read("1"), read("2")]
+        protocol = types.SimpleNamespace(
+            name=DLT.name,
+            is_answered=DLT.is_answered,
+            steps=lambda _frame: steps,
+            Framer=DLT.Framer,
+            matches=DLT.matches,
+            goes_on=DLT.goes_on,
+        )
+        link.watch = None
+        task = asyncio.create_task(link.exchange(protocol, [read("2")], 90, 1, 5))
+        line.send(answer(await line.request()))
+        while not (link._current and link._current.sent and not link._exchange):
+            await client.links()
+        link.stop()
+        (outcome,) = await task
+        assert (outcome.reply, outcome.error, outcome.sent) == (None, "timeout", True)
 
     world(body)
