@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from ..headend.protocols.base import ProtocolError, Unsupported
 from ..tools import (
     HEAD_END_AWAY,
+    NO_TURN,
     OFFLINE,
     MeterRequest,
     MeterResult,
@@ -232,14 +233,15 @@ class AmrReadTask(models.Model):
         """Write down what failed, and when it is asked again.
 
         A meter that does not answer, or whose link is offline, has used up one of its
-        tries; when the head-end itself is away no meter is to blame.
+        tries; when the head-end itself is away, or others were before it on its line,
+        no meter is to blame.
 
         :param list results: :class:`MeterResult` with an error
         """
         away, offline, silent = {}, {}, {}
         for result in results:
             kind = silent
-            if result.error in HEAD_END_AWAY:
+            if result.error in HEAD_END_AWAY | NO_TURN:
                 kind = away
             elif result.error in OFFLINE:
                 kind = offline

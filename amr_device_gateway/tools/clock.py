@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,10 @@ RIGHT_WITHIN = 15
 MAX_ADJUSTMENT = 300
 #: A date read just before midnight and a time read just after it do not fit together.
 MIDNIGHT_MARGIN = 2.0
+#: Freezes are taken at midnight: a clock that jumps over it loses or doubles one.
+AROUND_MIDNIGHT = timedelta(minutes=10)
+#: A clock that is off by more has frozen nothing that could be lost.
+FAR_OFF = timedelta(hours=12)
 
 
 class ClockRequest(NamedTuple):
@@ -58,6 +62,36 @@ def drift_of(protocol, exchanges, tz):
         if since_midnight < times[-1] - times[0] + MIDNIGHT_MARGIN:
             return None
     return round((clock - local_time(times[-1], tz)).total_seconds())
+
+
+def until_settable(moment, drift):
+    """How long to wait until a clock can be set without losing or doubling a freeze.
+
+    Neither our time nor the device's own may be near midnight, and no midnight may lie
+    between them: set forward over it, the device takes no freeze; set back, two.
+
+    :param datetime moment: what the clock should show
+    :param drift: seconds that it is ahead
+    :rtype: timedelta
+    """
+    own = moment + timedelta(seconds=drift)
+    spans = [(min(moment, own), max(moment, own))]
+    if abs(own - moment) > FAR_OFF:
+        spans = [(moment, moment), (own, own)]
+    wait = timedelta()
+    for _time in spans:  # to wait for one can bring the other near
+        for earlier, later in spans:
+            wait += _until_past_midnight(earlier + wait, later + wait)
+    return wait
+
+
+def _until_past_midnight(earlier, later):
+    """How long until this span of time, and what is around it, holds no midnight."""
+    first = earlier - AROUND_MIDNIGHT
+    midnight = datetime.combine(first.date() + timedelta(days=1), datetime.min.time())
+    if later + AROUND_MIDNIGHT < midnight:
+        return timedelta()
+    return midnight - first
 
 
 class ClockReader:

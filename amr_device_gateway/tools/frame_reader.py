@@ -1,11 +1,12 @@
 """Reads the meters of a concentrator by its own frames, a hundred a request. No ORM."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from ..headend.protocols import registry
-from .exchange import exchange
+from .exchange import QUEUE_SECONDS, exchange
 from .results import MeterResult
 
 GDW376 = registry.get("gdw376")
@@ -46,31 +47,49 @@ class FrameRequest:
         ask = GDW376.read_month if self.kind == "monthly" else GDW376.read_day
         return ask(self.terminal, points, closed, sequence=sequence)
 
-    async def read(self, client, timeout):
-        """Ask until every point is answered, or an answer brings nothing new.
+    async def read(self, client, timeout, until):
+        """Yield what each answer brings, until every point is answered, an answer
+        brings nothing new, or the time is up.
 
         A unit without data ends what can be read of an answer, and an answer can break
-        off: what comes behind is asked for again.
+        off: what comes behind is asked for again. Of points that there was no time for
+        nothing is yielded: they are asked by the next job.
 
-        :rtype: list[MeterResult]
+        :param float until: loop time after which nothing more is asked
+        :return: yields :class:`MeterResult`
         """
-        left, results, sequence = set(self.points), [], 0
-        while left:
+        left, sequence, now = set(self.points), 0, asyncio.get_running_loop().time
+        while left and (patience := until - now()) > 0:
             request = self.frame(sorted(left), sequence % 16)
             (item,) = await exchange(
-                client, self.link, GDW376, [request], timeout=timeout
+                client,
+                self.link,
+                GDW376,
+                [request],
+                timeout=timeout,
+                queue=min(patience, QUEUE_SECONDS),
             )
-            if not item.reply:
-                return results + [self._failed(point, item.error) for point in left]
-            answer = Answer(item.reply)
-            told = [self._judge(point, answer) for point in sorted(answer.told & left)]
-            results += told
-            left -= answer.told
+            told, error = self._take(item, left)
+            for result in told.values():
+                yield result
+            left -= told.keys()
             sequence += 1
-            if answer.whole or not told:
-                error = answer.refusal or "not_held"
-                return results + [self._failed(point, error) for point in left]
-        return results
+            if error:
+                for point in sorted(left):
+                    yield self._failed(point, error)
+                return
+
+    def _take(self, item, left):
+        """Return the results of an answer by point, and why no more will come."""
+        if not item.reply:
+            return {}, item.error
+        answer = Answer(item.reply)
+        told = {
+            point: self._judge(point, answer) for point in sorted(answer.told & left)
+        }
+        if answer.whole or not told:
+            return told, answer.refusal or "not_held"
+        return told, None
 
     def _failed(self, point, error):
         return MeterResult(self.points[point], self.kind, _now(), {}, error)

@@ -15,12 +15,22 @@ DEFAULTS = {
     "amr.dial_wait": 35,  # for a serial server to answer when it is dialled
 }
 MAX_TRIES = 3  # of a meter, of a command
+#: Numbers of the same kind of parameters that are no times.
+COUNTS = {
+    "amr.unknown_per_hour": 60,  # terminals that nobody entered, listed in an hour
+}
 
 
 def max_tries(env):
     """Return how often a meter is asked or a command sent (``amr.max_tries``)."""
     value = env["ir.config_parameter"].sudo().get_param("amr.max_tries")
     return max(int(value), 1) if str(value or "").isdigit() else MAX_TRIES
+
+
+def count(env, name):
+    """Return a parameter of :data:`COUNTS`; its default when missing or no number."""
+    value = env["ir.config_parameter"].sudo().get_param(name)
+    return int(value) if str(value or "").isdigit() else COUNTS[name]
 
 
 def seconds(env, name):

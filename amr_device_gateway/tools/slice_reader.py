@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections import defaultdict
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from typing import Any
 
-from .exchange import exchange
+from .exchange import QUEUE_SECONDS, exchange
 from .frame_reader import FrameRequest
 from .results import MeterResult
 
@@ -98,29 +99,37 @@ class SliceReader:
         for request in requests:
             if loop.time() >= self._until:
                 return
+            left = set(request.meter_ids)
             try:
-                results = await self._read(request)
+                async with aclosing(self._read(request)) as results:
+                    async for result in results:
+                        left.discard(result.meter_id)
+                        self._results.put_nowait(result)
             except Exception:  # one odd meter must not keep the others from being read
-                _logger.exception("Meters %s cannot be read", request.meter_ids)
-                results = [
-                    MeterResult(meter_id, request.kind, _now(), {}, "crash")
-                    for meter_id in request.meter_ids
-                ]
-            for result in results:
-                await self._results.put(result)
+                _logger.exception("Meters %s cannot be read", sorted(left))
+                for meter_id in left:
+                    crash = MeterResult(meter_id, request.kind, _now(), {}, "crash")
+                    self._results.put_nowait(crash)
 
     async def _read(self, request):
+        """Yield the results of a request as they come."""
         if isinstance(request, FrameRequest):
-            return await request.read(self._client, self._timeout)
-        return [await self._read_meter(request)]
+            results = request.read(self._client, self._timeout, self._until)
+            async with aclosing(results):
+                async for result in results:
+                    yield result
+        else:
+            yield await self._read_meter(request)
 
     async def _read_meter(self, request):
+        patience = self._until - asyncio.get_running_loop().time()
         exchanges = await exchange(
             self._client,
             request.link,
             request.protocol,
             request.frames,
             timeout=self._timeout,
+            queue=min(max(patience, 0), QUEUE_SECONDS),
         )
         indexes, error = {}, None
         for item in exchanges:
