@@ -63,6 +63,87 @@ class TestConcentrator(ConcentratorCommon):
                 {"name": "B", "line_id": self._line("02").id, "terminal": "03720A0C"}
             )
 
+    def test_one_that_logs_in_moves_to_another_community_with_its_link(self):
+        far = self._line("02", self.other_building)
+        with self.assertRaisesRegex(ValidationError, "take them off the concentrator"):
+            self.concentrator.line_id = far
+        self.meter.concentrator_id = False
+        link = self.concentrator.link_id
+        self.concentrator.line_id = far
+        self.assertEqual(self.concentrator.community_id, self.other_community)
+        self.assertRecordValues(
+            link,
+            [
+                {
+                    "community_id": self.other_community.id,
+                    "building_id": self.other_building.id,
+                    "active": True,
+                }
+            ],
+        )
+        self.assertEqual(self.concentrator.link_id, link)
+
+    def test_nobody_moves_a_concentrator_out_of_his_scope_or_into_it(self):
+        self.meter.concentrator_id = False
+        far = self._line("02", self.other_building)
+        administrator = self._operator("move_admin", "amr_base.group_community_admin")
+        own = self.concentrator.with_user(administrator)
+        with self.assertRaises(AccessError):
+            own.line_id = far
+        foreign = self.env["amr.concentrator"].create({"name": "F", "line_id": far.id})
+        with self.assertRaises(AccessError):
+            foreign.with_user(administrator).line_id = self._line("03")
+        with self.assertRaises(ValidationError):
+            own.link_id = foreign.link_id
+
+    def test_a_log_in_belongs_to_one_concentrator(self):
+        other = self.env["amr.concentrator"].create(
+            {"name": "B", "line_id": self._line("02").id}
+        )
+        with self.assertRaisesRegex(ValidationError, "log-in of another"):
+            other.link_id = self.concentrator.link_id
+
+    def test_another_connection_takes_the_log_in_out_of_service(self):
+        serial = self._link("/dev/ttyS7", self.community, kind="serial")
+        waiting = self.concentrator._command("collect_state")
+        switching = self.env["amr.command"].create(
+            {"kind": "relay_state", "meter_id": self.meter.id}
+        )
+        own = self.concentrator.link_id
+        self.concentrator.write({"connection": "kt410_com", "link_id": serial.id})
+        self.assertFalse(own.active)
+        config = self.env["amr.link"]._head_end_config()["links"]
+        self.assertNotIn(own.key, [row["link"] for row in config])
+        self.assertEqual(self.meter.link_id, serial)
+        with self.fake_headend() as head_end:
+            head_end.add(serial.key, {"address": "1"})
+            (waiting | switching)._enqueue()
+            self.run_jobs(rounds=1)
+        self.assertEqual((waiting | switching).link_id, serial)
+        # and back: the log-in that was put aside is taken again
+        self.concentrator.write({"connection": "kt410_gprs", "link_id": False})
+        self.assertEqual(self.concentrator.link_id, own)
+        self.assertTrue(own.active)
+        self.assertTrue(serial.active, "a line is nobody's own")
+
+    def test_a_terminal_address_that_is_corrected_takes_what_logged_in(self):
+        own = self.concentrator.link_id
+        unknown = self.env["amr.link"].create(
+            {
+                "name": "?",
+                "kind": "concentrator",
+                "terminal": "03720A0B",
+                "state": "unknown",
+            }
+        )
+        self.concentrator.terminal = "03720A0B"
+        self.assertEqual(self.concentrator.link_id, unknown)
+        self.assertEqual(unknown.state, "active")
+        self.assertFalse(own.active)
+        self.meter.concentrator_id = False
+        self.concentrator.unlink()
+        self.assertFalse(unknown.active)
+
     def test_a_terminal_address_that_is_none_is_refused(self):
         with self.assertRaisesRegex(ValidationError, "must have 8 places"):
             self.concentrator.terminal = "372-65"
@@ -182,7 +263,7 @@ class TestConcentrator(ConcentratorCommon):
         self.meter.collector_id = line
         self.assertEqual(self.meter.concentrator_id, integrated)
         self.assertEqual(self.meter.link_id, self.link)
-        self.assertFalse(self.meter._is_read_by_frame())
+        self.assertFalse(self.meter._is_read_by_frame(fields.Datetime.now()))
         self.assertEqual(self.meter._get_protocol().name, "dlt645-2007")
         with self.assertRaisesRegex(UserError, "keeps no list"):
             integrated.action_archive_compare()
@@ -204,7 +285,7 @@ class TestConcentrator(ConcentratorCommon):
     def test_a_place_in_the_list_is_forgotten_when_it_can_be_anothers(self):
         """Only reading the list back says that a point is this meter's."""
         meter = self.meter
-        self.assertFalse(meter._is_read_by_frame())
+        self.assertFalse(meter._is_read_by_frame(fields.Datetime.now()))
         spare = self._line("07")
         for field, value in (
             ("measuring_point", 9),
