@@ -1,4 +1,5 @@
 from datetime import timedelta
+from math import ceil
 
 from odoo import fields, models
 from odoo.exceptions import UserError
@@ -10,12 +11,11 @@ from ..tools import (
     drift_of,
     gateway_settings,
     local_time,
+    until_settable,
 )
 from ..tools.clock import stamp
 
 CLOCK_KINDS = ("clock_read", "clock_set")
-#: Freezes are taken at midnight: a clock that jumps over it loses or doubles one.
-AROUND_MIDNIGHT = timedelta(minutes=10)
 
 
 class AmrCommandClock(models.Model):
@@ -87,20 +87,21 @@ class AmrCommandClock(models.Model):
         return not meter._is_clock_set_on(now)
 
     def _check_not_around_midnight(self, moment, drift):
-        """Refuse to move a clock around midnight, by our time or by its own.
+        """Refuse to move a clock around midnight, by our time or its own, or over it.
 
+        :param datetime moment: local time that the clock will show
+        :param drift: seconds that it is ahead
         :raises UserError: it is too near
         """
-        for time in (moment, moment + timedelta(seconds=drift)):
-            midnight = time.replace(hour=0, minute=0, second=0)
-            since = time - midnight
-            if since < AROUND_MIDNIGHT or since > timedelta(days=1) - AROUND_MIDNIGHT:
-                raise UserError(
-                    self.env._(
-                        "Clocks are not set around midnight, when meters freeze their "
-                        "index. Try again in a quarter of an hour."
-                    )
+        wait = until_settable(moment, drift)
+        if wait:
+            raise UserError(
+                self.env._(
+                    "Clocks are not set around midnight, when indexes are frozen, nor "
+                    "over it. Try again in %s minutes.",
+                    ceil(wait / timedelta(minutes=1)),
                 )
+            )
 
     def _verify_frames(self):
         if self.kind not in CLOCK_KINDS:

@@ -1,13 +1,15 @@
 """Clocks of meters: read, set by hand, kept right by plan."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from freezegun import freeze_time
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import BaseCase, tagged
 
-from odoo.addons.amr_device_gateway.tools import Exchange, drift_of
+from odoo.addons.amr_device_gateway.tools import Exchange, drift_of, until_settable
 
 from .common import GatewayCommon
 
@@ -103,6 +105,18 @@ class TestClock(GatewayCommon):
                 self.assertRecordValues(command, [{"state": "failed", "tries": 0}])
                 self.assertIn("around midnight", command.result)
                 self.assertEqual(device.clock_error(), offset - 100)
+
+    def test_a_clock_is_not_moved_over_midnight(self):
+        """20 past, by ours; 40 to, by its own: its midnight would never come."""
+        with freeze_time("2026-03-10 16:20:00"):
+            device = self._device(clock_offset=-2400)
+            command = self._run(self.meter.action_set_clock())
+            self.assertRecordValues(command, [{"state": "failed", "tries": 0}])
+            self.assertIn("nor over it. Try again in 30 minutes", command.result)
+        with freeze_time("2026-03-10 16:51:00"):
+            command = self._run(self.meter.action_set_clock())
+            self.assertRecordValues(command, [{"state": "done", "tries": 1}])
+            self.assertEqual(device.clock_error(), 0)
 
     def test_a_silent_meter_has_no_drift(self):
         self._device(silent=True)
@@ -232,3 +246,25 @@ class TestClock(GatewayCommon):
         spare = self._link("990000399", self.community)
         with self.assertRaisesRegex(UserError, "no remote meter"):
             spare.action_read_clocks()
+
+
+@tagged("post_install", "-at_install")
+class TestWhenAClockMayBeSet(BaseCase):
+    @given(
+        st.datetimes(datetime(2026, 3, 1), datetime(2026, 3, 9)),
+        st.integers(-200_000, 200_000),
+    )
+    @settings(max_examples=200, deadline=None)
+    def test_when_a_clock_may_be_set(self, moment, drift):
+        wait = until_settable(moment, drift)
+        self.assertGreaterEqual(wait, timedelta(0))
+        self.assertLessEqual(wait, timedelta(hours=13))
+        at = moment + wait
+        own = at + timedelta(seconds=drift)
+        self.assertEqual(until_settable(at, drift), timedelta(0))
+        for clock in (at, own):
+            for minutes in (-9, 0, 9):
+                near = clock + timedelta(minutes=minutes)
+                self.assertEqual(near.date(), clock.date())
+        if abs(drift) < 12 * 3600:
+            self.assertEqual(at.date(), own.date())

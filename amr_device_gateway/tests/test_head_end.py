@@ -83,8 +83,8 @@ class TestHeadEnd(WithHeadEnd, GatewayCommon):
 
     def test_clocks_are_read_and_set(self):
         no_midnight = patch(
-            "odoo.addons.amr_device_gateway.models.amr_command_clock.AROUND_MIDNIGHT",
-            timedelta(0),
+            "odoo.addons.amr_device_gateway.models.amr_command_clock.until_settable",
+            return_value=timedelta(0),
         )
         for meter, offset in (
             (self.meter, 120),
