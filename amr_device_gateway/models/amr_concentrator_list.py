@@ -77,7 +77,9 @@ class AmrConcentratorList(models.Model):
         meters = self.env["amr.meter"].sudo().with_context(active_test=False)
         its = meters.search([("concentrator_id", "=", self.id)])
         same = its.filtered(lambda meter: meter.id in meter_ids)
-        same.filtered(lambda meter: not meter.is_listed).is_listed = True
+        same.filtered(lambda meter: not (meter.is_listed and meter.listed_at)).write(
+            {"is_listed": True, "listed_at": fields.Datetime.now()}
+        )
         (its - same).filtered("is_listed").is_listed = False
 
     def _describe(self, row):

@@ -105,18 +105,20 @@ class AmrHeadendEventConcentrator(models.Model):
         times = GDW376.read_times_from(decoded)
         zone, rows = concentrator.community_id.tz, []
         for point, indexes in GDW376.points_from(decoded).items():
-            meter = concentrator.meter_ids.filtered(
-                lambda one, point=point: (
-                    one.measuring_point == point and one._is_read_by_frame()
-                )
-            )
-            if not meter or not times.get(point):
+            if not times.get(point):
                 continue
             told_at = utc_of(times[point], zone)
             frozen_at = frozen and utc_of(frozen, zone)
             if wrong_time(told_at, frozen_at, fields.Datetime.now() - FRESH):
                 continue
             read_at = frozen_at or told_at
+            meter = concentrator.meter_ids.filtered(
+                lambda one, point=point, read_at=read_at: (
+                    one.measuring_point == point and one._is_read_by_frame(read_at)
+                )
+            )
+            if not meter:
+                continue
             rows += [
                 {
                     "meter_id": meter.id,

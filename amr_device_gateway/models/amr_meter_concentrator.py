@@ -3,6 +3,7 @@ from odoo.exceptions import ValidationError
 
 from ..headend.protocols.gdw376_archive import Archive
 from ..headend.protocols.gdw376_forward import Forwarded
+from ..tools import AHEAD
 
 FREE_POINTS = range(1, 2041)
 
@@ -11,7 +12,7 @@ class AmrMeterConcentrator(models.Model):
     """A meter behind a concentrator: its collector and its measuring point there."""
 
     _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
-    _evidence = frozenset({"is_listed"})
+    _evidence = frozenset({"is_listed", "listed_at"})
 
     collector_id = fields.Many2one(
         "amr.collector",
@@ -50,6 +51,14 @@ class AmrMeterConcentrator(models.Model):
         help="The concentrator's list was read back and has this meter at its "
         "measuring point. Until then its values are not taken from the concentrator: "
         "the meter is asked one by one. Send or compare the list of meters.",
+    )
+    listed_at = fields.Datetime(
+        "In its list since",
+        readonly=True,
+        copy=False,
+        help="When the list that has this meter was first read back. What the "
+        "concentrator read or froze before can be of the meter that was at the "
+        "measuring point then, and is not taken: the meter is asked itself.",
     )
     link_id = fields.Many2one(
         compute="_compute_link_id", store=True, readonly=False, precompute=True
@@ -173,17 +182,23 @@ class AmrMeterConcentrator(models.Model):
     def _get_baud(self):
         return int(self.box_id.baud_rate or 2400)
 
-    def _is_read_by_frame(self):
-        """Whether the concentrator's own values are this meter's index.
+    def _is_read_by_frame(self, moment):
+        """Whether the concentrator's own values of a moment are this meter's index.
 
         The items of 376.1 are kWh; how it tells cubic metres is not published, so
         other meters are asked one by one through it. A measuring point that was not
-        seen in its list can be that of the meter before: asked one by one, a meter's
-        own address proves whose index it is.
+        seen in its list can be that of the meter before, and so can what was read or
+        frozen there before: asked one by one, a meter's own address proves whose index
+        it is.
+
+        :param datetime moment: naive UTC, when it was read or frozen, or the earliest
+            that it may have been
         """
         return (
             self.concentrator_id.is_framed
             and self.is_listed
+            and bool(self.listed_at)
+            and self.listed_at + AHEAD <= moment
             and self.measuring_point > 0
             and self.utility_id.code == "electricity"
         )

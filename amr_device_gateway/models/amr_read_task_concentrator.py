@@ -19,7 +19,9 @@ class AmrReadTaskConcentrator(models.Model):
         meters = self.env["amr.meter"].browse(
             [meter_id for request in requests for meter_id in request.meter_ids]
         )
-        framed = meters.filtered(lambda meter: meter._is_read_by_frame())
+        framed = meters.filtered(
+            lambda meter: meter._is_read_by_frame(self._get_moment(meter))
+        )
         ids = set(framed.ids)
         single = [request for request in requests if request.meter_id not in ids]
         return [*self._prepare_frame_requests(framed), *single]
@@ -54,6 +56,12 @@ class AmrReadTaskConcentrator(models.Model):
             fresh_since=self._get_fresh_since(),
             **frozen,
         )
+
+    def _get_moment(self, meter):
+        """Return the earliest time that what this task takes was read or frozen at."""
+        if self.kind != "spot" and self.freeze_date:
+            return meter.community_id._local_midnight(self.freeze_date)
+        return self._get_fresh_since()
 
     def _get_fresh_since(self):
         """Return since when a concentrator must have read a meter (naive UTC).

@@ -16,6 +16,7 @@ from .head_end import WithHeadEnd
 
 COUNT = 120
 GDW376 = registry.get("gdw376")
+SETTABLE = "odoo.addons.amr_device_gateway.models.amr_command_clock.until_settable"
 
 
 @tagged("post_install", "-at_install")
@@ -45,7 +46,7 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
                     "point": meter.measuring_point,
                     "index": str(100 + meter.measuring_point),
                     "per_hour": "0.5",
-                    "silent": meter == self.silent,
+                    "silent": meter in self.silent,
                 }
                 for meter in self.concentrator.meter_ids.sorted("measuring_point")
             ],
@@ -54,7 +55,7 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
         head_end = self.start_head_end(self.concentrator.link_id, concentrators=[row])
         self.device = head_end.simulator.concentrators[self.concentrator.terminal]
         if archive:  # as if it had been sent and read back
-            self.concentrator.meter_ids.sudo().is_listed = True
+            self._list()
 
     def _task(self, **vals):
         task = self.env["amr.read.task"].create(
@@ -137,6 +138,29 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
         missing = task.line_ids.filtered(lambda line: line.state == "missing")
         self.assertEqual(missing.meter_id, self.few[0])
         self.assertIn("holds no value", missing.error)
+
+    def test_points_without_data_do_not_overrun_a_job(self):
+        """What is told is kept; what there was no time for goes on in the next job."""
+        many = self._meters(30, 9_900_005_000)
+        self.silent = many | self.few
+        self._start(no_data="ee")
+        self.env["ir.config_parameter"].set_param("amr.read_budget", "0.05")
+        task = self.env["amr.read.task"].create(
+            {
+                "scope": "concentrator",
+                "concentrator_id": self.concentrator.id,
+                "reread_times": 0,
+            }
+        )
+        task.action_start()
+        self.run_jobs(rounds=1)
+        tried = task.line_ids.filtered("tries")
+        self.assertTrue(tried)
+        self.assertLess(len(tried), len(task.line_ids))
+        self.assertFalse((task.line_ids - tried).filtered("error"))
+        self.run_jobs(rounds=200)
+        self.assertRecordValues(task, [{"state": "done", "missing_count": 34}])
+        self.assertEqual(set(task.line_ids.mapped("tries")), {3})
 
     def test_the_missed_are_read_again(self):
         self._start()
@@ -254,10 +278,53 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
         self.concentrator.action_archive_download()
         self.run_jobs()
         self.assertTrue(new.is_listed)
+        # what it holds can have been read before the list came: the meter is asked
+        task = self._task(scope="meters", meter_ids=[(6, 0, new.ids)])
+        self.assertEqual((task.done_count, task.missing_count), (1, 0))
+        self.assertFalse(self._reading_requests())
+        new.sudo().listed_at -= timedelta(days=2)  # two days later
         self.device.poll()
         task = self._task(scope="meters", meter_ids=[(6, 0, new.ids)])
         self.assertEqual((task.done_count, task.missing_count), (1, 0))
         self.assertEqual(len(self._reading_requests()), 1)
+
+    def test_a_freeze_from_before_the_list_is_asked_of_the_meter_itself(self):
+        """The point's freeze of that night can be the meter's that hung there."""
+        self._start()
+        new = self.few[0]
+        today = self.community._local_date(fields.Datetime.now())
+        midnight = self.community._local_midnight(today)
+        for listed_at, asked in (
+            (midnight + timedelta(hours=1), 0),
+            (midnight - timedelta(minutes=2), 0),  # its clock may be a bit ahead
+            (midnight - timedelta(hours=1), 1),
+        ):
+            new.sudo().listed_at = listed_at
+            self.device.requests.clear()
+            task = self._task(
+                scope="meters",
+                meter_ids=[(6, 0, new.ids)],
+                kind="daily",
+                freeze_date=today,
+            )
+            self.assertEqual((task.done_count, task.missing_count), (1, 0))
+            self.assertEqual(len(self._reading_requests()), asked, listed_at)
+
+    def test_comparing_again_does_not_make_a_meter_new_in_the_list(self):
+        self._start()
+        since = self.few[0].listed_at
+        self.concentrator.action_archive_compare()
+        self.run_jobs()
+        self.assertEqual(self.few[0].listed_at, since)
+        row = self.device.rows[1]
+        self.device.rows[1] = row._replace(address="000000007777")
+        self.concentrator.action_archive_compare()
+        self.run_jobs()
+        self.assertFalse(self.few[0].is_listed)
+        self.device.rows[1] = row
+        self.concentrator.action_archive_compare()
+        self.run_jobs()
+        self.assertGreater(self.few[0].listed_at, since)
 
     def test_a_meter_that_no_list_takes_does_not_hold_up_the_concentrator(self):
         self._start()
@@ -314,10 +381,28 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
 
     def test_its_clock_is_set_and_read_back(self):
         self._start(clock_offset=7200)
-        self.concentrator.action_set_clock()
-        self.run_jobs()
+        with patch(SETTABLE, return_value=timedelta(0)):
+            self.concentrator.action_set_clock()
+            self.run_jobs()
         self.assertEqual(self.concentrator.command_ids.state, "done")
         self.assertLess(abs(self.device.clock_offset), 60)
+
+    def test_its_clock_is_not_set_around_midnight(self):
+        """A freeze of all its meters would be lost, or taken twice."""
+        self._start(clock_offset=600)
+        midnight = self.community._local_date(fields.Datetime.now())
+        for minutes in (-15, -5, 5):  # the first: midnight by its own clock
+            now = datetime.combine(midnight, datetime.min.time())
+            now += timedelta(minutes=minutes)
+            ours = fields.Datetime.now() + timedelta(hours=8)
+            self.device.clock_offset = 600 + (now - ours).total_seconds()
+            model = type(self.concentrator)
+            with patch.object(model, "_local_now", lambda _one, now=now: now):
+                self.concentrator.action_set_clock()
+                self.run_jobs()
+            command = self.concentrator.command_ids[0]
+            self.assertRecordValues(command, [{"state": "failed", "tries": 0}])
+            self.assertIn("around midnight", command.result)
 
     def test_an_address_is_verified_by_reading_it(self):
         self._start()
@@ -375,13 +460,13 @@ class TestConcentratorReports(ConcentratorCommon):
         device = self._device()
         self._report(device)
         self.assertFalse(self.meter.latest_at)
-        self.meter.sudo().is_listed = True
+        self._list(self.meter)
         self._report(device)
         self.assertEqual(self.meter.latest_index, 77)
 
     def test_a_report_of_the_wrong_time_is_not_taken(self):
         """What was read too long ago, or by a clock that is ahead, is no index now."""
-        self.meter.sudo().is_listed = True
+        self._list(self.meter)
         device = self._device()
         moment, values = device.held[1]
         for off in (timedelta(days=-3), timedelta(hours=2)):
@@ -396,7 +481,7 @@ class TestConcentratorReports(ConcentratorCommon):
         """Without a link it says nothing of concentrators that have none either."""
         device = self._device()
         self.concentrator.write({"connection": "kt410_com", "link_id": False})
-        self.meter.sudo().is_listed = True
+        self._list(self.meter)
         event = {
             "id": str(uuid.uuid4()),
             "at": datetime.now().isoformat(),
