@@ -97,11 +97,8 @@ class ConcentratorSession(Session):
         self.gateway.named(self, parsed.address)
 
     def admitted(self, old):
-        """Confirm the log-in. One that replaced an open session is told of: either the
-        older line broke unnoticed, or two devices have the same number."""
-        if old:
-            spool = self.gateway.spool
-            spool.put("link_replaced", self.key, self.terminal, self.peer, old=old.peer)
+        """Confirm the log-in."""
+        super().admitted(old)
         if self._login:
             self._confirm(self._login)
             self._login = None

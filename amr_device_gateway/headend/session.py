@@ -78,8 +78,14 @@ class Session(asyncio.Protocol):
     def admitted(self, old):
         """Its link is known: the device is in.
 
+        One that replaced an open session is told of: either the older line broke
+        unnoticed, or two devices have the same number.
+
         :param old: the open session that it replaced, or None
         """
+        if old:
+            spool = self.gateway.spool
+            spool.put("link_replaced", self.key, self.terminal, self.peer, old=old.peer)
 
     def forget(self):
         """Cancel what is pending: the connection is gone."""

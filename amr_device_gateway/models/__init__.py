@@ -17,6 +17,7 @@ from . import amr_command_clock
 from . import amr_command_frame
 from . import amr_card_reader
 from . import amr_headend_event
+from . import amr_headend_event_link
 from . import amr_headend_event_uplink
 from . import amr_read_scope_mixin
 from . import res_config_settings

@@ -9,13 +9,24 @@ from odoo.exceptions import UserError
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from ..headend.protocols import registry
+from ..headend.protocols.base import ProtocolError
 
 _logger = logging.getLogger(__name__)
 
 KEEP_DAYS = 30
-TYPES = ("link_up", "link_down", "link_replaced", "unknown_terminal", "uplink")
+TYPES = (
+    "link_up",
+    "link_down",
+    "link_replaced",
+    "unknown_terminal",
+    "uplink",
+    "bad_uplink",
+)
+#: Kept no longer than what was fine: whoever can open a connection can cause the first
+#: two, and what platforms say beside readings is not for ever.
+PASSING = ("link_up", "unknown_terminal", "bad_uplink")
 REQUIRED = {"id", "at", "type", "link"}
-OPTIONAL = {"terminal", "peer", "protocol", "frame", "old"}
+OPTIONAL = {"terminal", "peer", "protocol", "frame", "old", "problem", "message"}
 # Faults that are a sound frame's own words: it has no value, or refuses to tell it.
 DEVICE_SAYS = ("no_data", "meter")
 
@@ -42,6 +53,7 @@ class AmrHeadendEvent(models.Model):
             ("link_replaced", "Log-in twice"),
             ("unknown_terminal", "Unknown terminal"),
             ("uplink", "Uplink"),
+            ("bad_uplink", "Unusable message"),
         ],
         readonly=True,
     )
@@ -115,10 +127,12 @@ class AmrHeadendEvent(models.Model):
         Whatever goes wrong with it stays its own trouble: the head-end delivers in
         order, so an event that is refused for ever would hold up all behind it.
         """
+        kind = event.get("type")
         record = self.create(
             {
                 "event_id": event_id,
                 "headend": headend,
+                "type": kind if kind in TYPES else False,
                 "body": event,
                 "state": "done",
             }
@@ -167,7 +181,6 @@ class AmrHeadendEvent(models.Model):
         self.write(
             {
                 "at": self._parse_time(event["at"]),
-                "type": event["type"],
                 "link": event["link"],
                 "link_id": link.id,
                 "frame": event.get("frame"),
@@ -199,48 +212,20 @@ class AmrHeadendEvent(models.Model):
         """Return the event's own time, microseconds included."""
         return self._parse_time(self.body["at"])
 
-    def _process_link_up(self):
-        if not self.link_id:
-            self._process_unknown_terminal()
-            return
-        link = self.link_id._set_presence(
-            True, self._get_at(), self.body.get("peer"), self.headend
-        )
-        if link and link.state == "active":
-            link._on_link_up()
+    def _process_bad_uplink(self):
+        """Keep a message of a platform that the head-end could make nothing of.
 
-    def _process_link_down(self):
-        self.link_id._set_presence(False, self._get_at(), headend=self.headend)
-
-    def _process_link_replaced(self):
-        """A second log-in ended an open session: kept to be looked at. Either the
-        older line broke unnoticed, or two devices have the same number."""
-
-    def _process_unknown_terminal(self):
-        """Show a terminal that nobody has entered, so that it can be adopted."""
-        if not self.link_id:
-            kind, _colon, terminal = self.link.partition(":")
-            kinds = dict(self.env["amr.link"]._fields["kind"].selection)
-            if kind not in kinds or not terminal:
-                raise EventError(f"The field link is not kind:terminal: {self.link}")
-            self.link_id = self.env["amr.link"].create(
-                {
-                    "name": terminal,
-                    "kind": kind,
-                    "terminal": terminal,
-                    "state": "unknown",
-                }
-            )
-        if self.link_id.state == "unknown":
-            self.link_id._set_presence(
-                True, self._get_at(), self.body.get("peer"), self.headend
-            )
+        :raises EventError: always, with what the head-end says
+        """
+        raise EventError(self.body.get("problem") or "The message cannot be used.")
 
     def _process_uplink(self):
         """Take the readings of a frame that a device sent by itself."""
         protocol, decoded = self._decode_frame()
-        meter = self._find_meter(decoded.address)
-        if not meter:
+        meter = self._find_meter(decoded.address, protocol)
+        if meter:
+            protocol, decoded = self._decode_as(meter.model_id, protocol)
+        else:
             self._check_not_foreign(decoded.address)
         indexes = protocol.index_from(decoded)
         if not indexes or protocol.is_frozen(decoded):
@@ -256,7 +241,10 @@ class AmrHeadendEvent(models.Model):
             }
             for register, index in indexes.items()
         ]
-        self.env["amr.reading"]._ingest(rows)
+        door = self.env["amr.reading"]
+        if meter:
+            door = door.with_company(meter.company_id)
+        door._ingest(rows)
 
     def _decode_frame(self):
         """Return protocol and decoded form of the event's frame.
@@ -276,17 +264,44 @@ class AmrHeadendEvent(models.Model):
             raise EventError(f"The frame cannot be used: {decoded.error}")
         return protocol, decoded
 
-    def _find_meter(self, address):
-        """Return the meter behind the event's link with this address.
+    def _decode_as(self, model, protocol):
+        """Return protocol and decoded frame as the meters of a model mean it: its make
+        says in which unit and order.
 
-        Frames carry addresses with leading zeros, people enter them without.
+        :param protocol: what the frame was found to be
+        :raises EventError: the model speaks another protocol, or counts otherwise
+        """
+        try:
+            if model.protocol == protocol.name:
+                protocol = model._get_protocol()
+            elif model.protocol in registry.names():
+                raise EventError(
+                    f"The frame is {protocol.name}, but the meter's model says "
+                    f"{model.protocol}."
+                )
+            else:  # read by eye otherwise, but it reports
+                unit = model._get_index_unit()
+                protocol = protocol.of_utility(model.utility_id.code, unit)
+        except ProtocolError as error:
+            raise EventError(str(error)) from error
+        decoded = protocol.decode(bytes.fromhex(self.frame))
+        if decoded.error and decoded.error.code not in DEVICE_SAYS:
+            raise EventError(f"The frame cannot be used: {decoded.error}")
+        return protocol, decoded
+
+    def _find_meter(self, address, protocol):
+        """Return the meter behind the event's link with this address and protocol.
+
+        Frames carry addresses with leading zeros, people enter them without; a water
+        and an electricity meter of one line may have the same number.
 
         :param str address: digits of the frame
         """
-        digits = (address or "").lstrip("0")
-        return self.link_id.meter_ids.filtered(
-            lambda meter: meter._get_remote_address().lstrip("0") == digits
-        )[:1]
+        meters = self.link_id.meter_ids.filtered(
+            lambda meter: meter._has_remote_address(address)
+        )
+        speaking = meters.filtered(lambda one: one.protocol == protocol.name)
+        return speaking[:1] or meters[:1]
 
     def _check_not_foreign(self, address):
         """Check that the address belongs to no meter that this link does not reach.
@@ -297,15 +312,27 @@ class AmrHeadendEvent(models.Model):
         :param str address: digits of the frame
         :raises EventError: it is the address of another link's meter
         """
-        if self.env["amr.meter"].search_count([("address", "=", address)], limit=1):
+        if self.env["amr.meter"].search_count(self._address_domain(address), limit=1):
             raise EventError(f"Meter {address} is not behind this link.")
+
+    @api.model
+    def _address_domain(self, address):
+        """Domain of the address with any number of leading zeros."""
+        digits = (address or "").lstrip("0")
+        return [("address", "in", [digits.zfill(n) for n in range(1, 15)])]
 
     @api.autovacuum
     def _gc_events(self):
-        """Forget what has been taken in long ago; what was not usable stays."""
+        """Forget what has been taken in long ago; what was not usable stays, unless
+        nothing can come of it any more."""
         limit = fields.Datetime.now() - timedelta(days=KEEP_DAYS)
         events = self.search(
-            [("create_date", "<", limit), ("state", "=", "done")],
+            [
+                ("create_date", "<", limit),
+                "|",
+                ("state", "=", "done"),
+                ("type", "in", PASSING),
+            ],
             limit=GC_UNLINK_LIMIT,
         )
         events.unlink()

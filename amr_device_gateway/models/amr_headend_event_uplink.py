@@ -1,8 +1,7 @@
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from ..headend.protocols import registry
-from .amr_headend_event import DEVICE_SAYS, EventError
+from .amr_headend_event import EventError
 
 PLATFORMS = ("nbiot", "lora")
 
@@ -96,16 +95,8 @@ class AmrHeadendEventUplink(models.Model):
         model = meters.filtered(
             lambda meter: meter._has_remote_address(decoded.address)
         ).model_id[:1]
-        if model.protocol == protocol.name:
-            protocol = model._get_protocol()
-            decoded = protocol.decode(bytes.fromhex(self.frame))
-            if decoded.error and decoded.error.code not in DEVICE_SAYS:
-                raise EventError(f"The frame cannot be used: {decoded.error}")
-        elif model and model.protocol in registry.names():
-            raise EventError(
-                f"The frame is {protocol.name}, but the meter's model says "
-                f"{model.protocol}."
-            )
+        if model:
+            protocol, decoded = self._decode_as(model, protocol)
         return protocol, decoded
 
     def _is_foreign(self, device, meters, address):
@@ -128,12 +119,6 @@ class AmrHeadendEventUplink(models.Model):
             self.env["amr.exception"]._raise_exception("device", reason, meter=meter)
         self._reject(reason)
         return True
-
-    @api.model
-    def _address_domain(self, address):
-        """Domain of the address with any number of leading zeros."""
-        digits = (address or "").lstrip("0")
-        return [("address", "in", [digits.zfill(n) for n in range(1, 15)])]
 
     @api.model
     def _prepare_push_rows(self, protocol, decoded, at):

@@ -130,6 +130,97 @@ class TestHeadendEvent(GatewayCommon):
         self.assertIn("not behind this link", answer["rejected"][0]["error"])
         self.assertFalse(foreign.latest_at)
 
+    def test_a_frame_finds_the_meter_of_its_own_protocol(self):
+        """A water and an electricity meter of one line may have the same number."""
+        address = "990000000123"
+        electric = self._remote_meter(address)
+        room = self._room("0124")
+        water = self._remote_meter("99" + address, room, model=self.water_model)
+        self.env.cr.execute(
+            "UPDATE amr_meter SET address = %s WHERE id = %s",
+            [f"00{address}", water.id],
+        )
+        water.invalidate_recordset()
+        for meter, index in ((water, 5.5), (electric, 7)):
+            protocol = meter.model_id._get_protocol()
+            row = {"address": address, "protocol": protocol.name, "index": str(index)}
+            frame = self._reply(row, protocol.read_index(address)[0])
+            self.assertFalse(
+                self._receive(self._event("uplink", frame=frame.hex()))["rejected"]
+            )
+        self.assertEqual((water.latest_index, electric.latest_index), (5.5, 7))
+
+    def test_a_frame_of_another_protocol_than_the_models_gives_no_number(self):
+        protocol = self.water_model._get_protocol()
+        row = {"address": self.meter.address, "protocol": "cjt188", "index": "5"}
+        frame = self._reply(row, protocol.read_index(self.meter.address)[0])
+        answer = self._receive(self._event("uplink", frame=frame.hex()))
+        self.assertIn("model says dlt645-2007", answer["rejected"][0]["error"])
+        self.assertFalse(self.meter.latest_at)
+
+    def test_a_frame_counts_in_the_unit_of_its_meters_make(self):
+        """What a heat meter pushes in kWh is no number of GJ."""
+        meter = self._remote_meter("00990000000123", model=self.water_model)
+        request = self.water_model._get_protocol().read_index(meter.address)[0]
+        row = {"address": meter.address, "protocol": "cjt188", "index": "5.5"}
+        frame = self._reply(row, request)
+        model = type(self.water_model)
+        with patch.object(model, "_get_index_unit", return_value="GJ"):
+            answer = self._receive(self._event("uplink", frame=frame.hex()))
+        self.assertFalse(meter.latest_at, answer)
+
+    # === Who logs in === #
+
+    def _exceptions(self):
+        return self.env["amr.exception"].search([("kind", "=", "device")])
+
+    def test_a_second_log_in_from_another_address_is_for_people(self):
+        before = self._exceptions()
+        self._receive(self._twice())
+        self.assertEqual(self._exceptions(), before, "the same line, anew")
+        for _time in range(2):
+            self._receive(self._twice(peer="10.9.9.9:7"))
+        found = self._exceptions() - before
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found.community_id, self.community)
+        self.assertRegex(found.reason, "10.9.9.9.*10.0.0.1")
+        administrator = self._operator("twice", "amr_base.group_community_admin")
+        self.assertTrue(found.with_user(administrator).has_access("read"))
+
+    def _twice(self, **vals):
+        return self._event("link_replaced", old="10.0.0.1:9", **vals)
+
+    def test_strangers_are_listed_so_many_an_hour(self):
+        self.env["ir.config_parameter"].set_param("amr.unknown_per_hour", "2")
+        before = self._exceptions()
+        events = [
+            self._event("unknown_terminal", link=f"dtu:99000088{n}", terminal="x")
+            for n in range(5)
+        ]
+        answer = self._receive(*events)
+        self.assertEqual(len(answer["accepted"]), 5)
+        unknown = self.env["amr.link"].search([("terminal", "like", "99000088")])
+        self.assertEqual(len(unknown), 2)
+        self.assertEqual(self._stored(events[-1]).state, "rejected")
+        found = self._exceptions() - before
+        self.assertEqual(len(found), 1)
+        # those that are listed already, and those of ours, are not held up
+        link = self._link("990000885", self.community)
+        self._receive(self._event("link_up", link=link.key))
+        self.assertTrue(link.online)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE amr_link SET create_date = %s WHERE id IN %s",
+            [fields.Datetime.now() - timedelta(hours=2), tuple(unknown.ids)],
+        )
+        self._receive(self._event("unknown_terminal", link="dtu:990000886"))
+        self.assertTrue(self.env["amr.link"].search([("terminal", "=", "990000886")]))
+
+    def test_a_message_that_nobody_understands_is_kept_with_its_reason(self):
+        event = self._event("bad_uplink", link="nbiot:?", message="{}", problem="Why.")
+        self.assertEqual(self._receive(event)["rejected"][0]["error"], "Why.")
+        self.assertEqual(self._stored(event).body["message"], "{}")
+
     def test_a_heartbeat_frame_is_kept_and_changes_nothing(self):
         frame = dlt645.build(self.meter.address, 0x91, b"\x80\x80\x80\x80")
         event = self._event("uplink", frame=frame.hex())
@@ -190,7 +281,8 @@ class TestHeadendEvent(GatewayCommon):
 
     def test_old_events_are_forgotten_but_not_the_unusable(self):
         good, bad = self._event(), self._event("exploded")
-        self._receive(good, bad)
+        stranger = self._event("unknown_terminal", link="dtu:99 01")
+        self._receive(good, bad, stranger)
         self.env.flush_all()
         self.env.cr.execute(
             "UPDATE amr_headend_event SET create_date = %s",
@@ -199,3 +291,4 @@ class TestHeadendEvent(GatewayCommon):
         self.env["amr.headend.event"]._gc_events()
         self.assertFalse(self._stored(good))
         self.assertTrue(self._stored(bad))
+        self.assertFalse(self._stored(stranger), "whoever dials can cause them")
