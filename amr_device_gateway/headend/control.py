@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 from .exchange import Outcome
 from .protocols import registry
 from .protocols.base import UnknownProtocol
+from .uplinks.downlinks import DownlinkError
 
 _logger = logging.getLogger(__name__)
 
@@ -137,9 +138,22 @@ class ControlPort:
             }
         if operation == "exchange":
             return await self._exchange(message)
+        if operation == "downlink":
+            return await self._downlink(message)
         if operation == "card":
             return {"card": await self.gateway.cards.perform(message)}
         raise BadRequest(f"There is no operation “{operation}”.")
+
+    async def _downlink(self, message):
+        """Hand frames to the network server, which sends them when the device wakes."""
+        door = self.gateway.uplinks.mqtt
+        if door is None:
+            raise BadRequest("This head-end has no MQTT broker (mqtt_url).")
+        try:
+            await door.send(message)
+        except DownlinkError as error:
+            raise BadRequest(str(error)) from None
+        return {"handed_over": True}
 
     async def _watch(self, socket, number, link):
         """Send the frames of the lines as they come, until the socket is closed."""

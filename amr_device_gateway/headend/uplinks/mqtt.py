@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
+from . import downlinks
 from . import profile as profiles
 from .profile import MessageError
 
@@ -15,6 +16,7 @@ _logger = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 SCHEMES = {"mqtt": 1883, "mqtts": 8883}
 AT_LEAST_ONCE = 1
+HANDED_OVER = 10.0  # seconds that the broker may take for a downlink
 
 
 def broker(url):
@@ -50,9 +52,11 @@ class MqttUplinks:
         self.profile = profiles.load(config.mqtt_profile)
         self.connected = asyncio.Event()
         self._host, self._port, self._tls = broker(config.mqtt_url)
+        self._topics = [config.mqtt_topic, *downlinks.topics(config.mqtt_topic)]
         self._problem = None
         self._disk_is_full = False
         self._task = None
+        self._line = None
 
     async def start(self):
         self._task = asyncio.create_task(self._run())
@@ -67,7 +71,9 @@ class MqttUplinks:
         while True:
             try:
                 async with self._client() as client:
-                    await client.subscribe(self.config.mqtt_topic, qos=AT_LEAST_ONCE)
+                    for topic in self._topics:
+                        await client.subscribe(topic, qos=AT_LEAST_ONCE)
+                    self._line = client
                     self._up()
                     pause = LONGEST_PAUSE if self._disk_is_full else FIRST_PAUSE
                     async for _message in client.messages:
@@ -75,9 +81,23 @@ class MqttUplinks:
             except (aiomqtt.MqttError, OSError, ValueError) as error:
                 self._down(error)
             finally:
+                self._line = None
                 self.connected.clear()
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def send(self, message):
+        """Hand a downlink over; returns when the broker has it.
+
+        :param dict message: see :func:`.downlinks.command`
+        :raises DownlinkError: it was not handed over
+        :raises aiomqtt.MqttError: nobody knows
+        """
+        topic, payload = downlinks.command(message)
+        if not self._line:
+            raise downlinks.DownlinkError("The MQTT broker is not connected.")
+        _logger.info("downlink to %s, %s", message["device"], message["number"])
+        await self._line.publish(topic, payload, qos=AT_LEAST_ONCE, timeout=HANDED_OVER)
 
     def _client(self):
         config = self.config
@@ -104,8 +124,13 @@ class MqttUplinks:
             exception here leaves it unacknowledged
         """
         payload = message.payload
+        body = payload if payload is not None else b""
+        event = str(message.topic).rpartition("/")[2]
         try:
-            self.sink.take(self.profile, payload if payload is not None else b"")
+            if event in downlinks.EVENTS:
+                self.sink.receipt(self.profile, event, body)
+            else:
+                self.sink.take(self.profile, body)
         except MessageError as error:
             _logger.warning("an uplink on %s was refused: %s", message.topic, error)
         except Exception:

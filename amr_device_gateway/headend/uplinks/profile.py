@@ -26,8 +26,14 @@ ENCODINGS = ("hex", "base64")
 #: IMEI (15 digits), devEUI (16 hex digits), or a number of the platform's own.
 DEVICE = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 MAX_PAYLOAD = 4096
+#: Characters that are kept of a message that cannot be used.
+MAX_KEPT = 4000
 #: Seconds since 1970 have ten digits until 2286; more of them are milliseconds.
 MILLISECONDS_FROM = 10**11
+#: What platforms write where they have nothing.
+NOTHING = ("", "undefined", "null")
+SIGNATURES = ("", "onenet")
+ON_ERROR = ("refuse", "keep")
 #: Events of uplinks get ids made of what they say: the same one again is the same.
 NAMESPACE = uuid.UUID("6f0f5b5e-3f6c-4b51-9d1d-6a2f1f4c6a10")
 
@@ -40,12 +46,17 @@ class MessageError(ValueError):
     """A message is not what its platform should send; the message is a sentence."""
 
 
+class NoJson(MessageError):
+    """Not even that."""
+
+
 class Uplink(NamedTuple):
     """One meter frame of a device.
 
     :param link: ``nbiot:IMEI`` or ``lora:devEUI``
     :param protocol: name, None when the payload holds no frame that is known
     :param at: ISO time of the platform, None when it tells none
+    :param route: what it takes to answer: ``application`` and ``port``, or nothing
     """
 
     id: str
@@ -54,11 +65,30 @@ class Uplink(NamedTuple):
     protocol: str | None
     frame: bytes
     at: str | None
+    route: dict
+
+
+class Refused(NamedTuple):
+    """A message of a list that cannot be used.
+
+    :param place: in the list, from 1
+    :param problem: a sentence
+    """
+
+    place: int
+    problem: str
+    message: object
+
+    def kept(self):
+        """(id, text) to keep it by: the same message again has the same id."""
+        text = json.dumps(self.message)[:MAX_KEPT]  # plain ASCII
+        return str(uuid.uuid5(NAMESPACE, f"{self.problem}\x1f{text}")), text
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Where things are in a platform's messages; names in an object joined by dots.
+    """Where things are in a platform's messages; names in an object joined by dots,
+    places to look at one after the other separated by bars.
 
     :param source: where that is written
     :param kind: ``nbiot`` or ``lora``
@@ -67,7 +97,12 @@ class Profile:
     :param encoding: ``hex`` or ``base64``
     :param time: ISO time with zone, or seconds or milliseconds since 1970
     :param number: the message's number
+    :param application: what a downlink to this device has to name, and ``port``: the
+        port that the device speaks on
     :param only: a message counts when these fields have these values
+    :param signature: ``onenet`` when the platform signs what it says
+    :param on_error: ``refuse`` a message that cannot be used, so that its sender hears
+        of it, or ``keep`` it: a platform that is refused too often stops pushing
     """
 
     name: str
@@ -78,19 +113,33 @@ class Profile:
     encoding: str
     time: str = ""
     number: str = ""
+    application: str = ""
+    port: str = ""
+    signature: str = ""
+    on_error: str = "refuse"
     only: dict = field(default_factory=dict)
 
     def uplinks(self, body):
-        """:class:`Uplink` list of the bytes of a message, or of a JSON list of them.
+        """What the bytes of a message hold, or of a JSON list of messages: one that is
+        bad does not spoil those beside it.
 
-        :raises MessageError: a sentence
+        :return: (list of :class:`Uplink`, list of :class:`Refused`)
+
+        :raises MessageError: no JSON, or the one message is bad; a sentence
         """
         try:
             messages = json.loads(body)
         except (ValueError, RecursionError):
-            raise MessageError("The message is no JSON.") from None
-        messages = messages if isinstance(messages, list) else [messages]
-        return [one for message in messages for one in self._uplinks(message)]
+            raise NoJson("The message is no JSON.") from None
+        if not isinstance(messages, list):
+            return self._uplinks(messages), []
+        uplinks, refused = [], []
+        for place, message in enumerate(messages, 1):
+            try:
+                uplinks += self._uplinks(message)
+            except MessageError as error:
+                refused.append(Refused(place, str(error), message))
+        return uplinks, refused
 
     def _uplinks(self, message):
         if not isinstance(message, dict):
@@ -108,9 +157,15 @@ class Profile:
                 protocol,
                 frame,
                 at,
+                self._route(message),
             )
             for place, (protocol, frame) in enumerate(split(payload))
         ]
+
+    def _route(self, message):
+        paths = {"application": self.application, "port": self.port}
+        values = {name: _at(message, path) for name, path in paths.items() if path}
+        return {name: str(value) for name, value in values.items() if value}
 
     def _device(self, message):
         device = _at(message, self.device)
@@ -122,6 +177,8 @@ class Profile:
 
     def _payload(self, message):
         text = _at(message, self.payload)
+        if text is None and self.kind == "lora":
+            return b""  # an uplink of the network's own
         if not isinstance(text, str) or not text:
             raise MessageError(f"The message has no payload in “{self.payload}”.")
         if len(text) > 2 * MAX_PAYLOAD:
@@ -138,7 +195,7 @@ class Profile:
         if value is None or value == "":
             return None
         try:
-            return _moment(value).isoformat(timespec="milliseconds")
+            return moment_of(value)
         except (ValueError, OverflowError, OSError):
             raise MessageError(
                 f"The time in “{self.time}” is none: write an ISO time with its zone, "
@@ -147,20 +204,34 @@ class Profile:
 
 
 def split(payload):
-    """(protocol, frame) of each meter frame in a payload.
+    """(protocol, frame) of each meter frame in a payload; none in an empty one.
 
     A payload without any comes back whole, with None: it is shown, not thrown away.
     """
+    if not payload:
+        return []
     framer = registry.any_framer()
     frames = framer.feed(payload) + framer.flush()
     return [(registry.detect(frame), frame) for frame in frames] or [(None, payload)]
 
 
-def _at(message, path):
-    """What is under ``path`` (names joined by dots), None when there is nothing."""
-    for name in path.split("."):
-        message = message.get(name) if isinstance(message, dict) else None
-    return message
+def _at(message, paths):
+    """What is under the first of ``paths`` that has anything, None when none has."""
+    for path in paths.split("|"):
+        value = message
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None and value not in NOTHING:
+            return value
+    return None
+
+
+def moment_of(value):
+    """ISO time (UTC) of what a platform tells.
+
+    :raises ValueError: it is no time, or one without a zone
+    """
+    return _moment(value).isoformat(timespec="milliseconds")
 
 
 def _moment(value):
@@ -221,8 +292,12 @@ def _checked(profile):
         wanted = dict if one.name == "only" else str
         if not isinstance(getattr(profile, one.name), wanted):
             raise ValueError(f"{one.name} must be a {wanted.__name__}")
-    if profile.kind not in KINDS or profile.encoding not in ENCODINGS:
-        raise ValueError(
-            f"kind is one of {', '.join(KINDS)}, encoding one of {', '.join(ENCODINGS)}"
-        )
+    for name, allowed in (
+        ("kind", KINDS),
+        ("encoding", ENCODINGS),
+        ("signature", SIGNATURES),
+        ("on_error", ON_ERROR),
+    ):
+        if getattr(profile, name) not in allowed:
+            raise ValueError(f"{name} is one of {', '.join(filter(None, allowed))}")
     return profile

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import hashlib
 import json
 import logging
 import shutil
@@ -13,12 +14,13 @@ from decimal import Decimal
 import aiohttp
 import aiomqtt
 import pytest
+from headend.client import HeadEndError, HeadEndLost
 from headend.config import ConfigError
 from headend.gateway import Gateway
 from headend.protocols import registry
 from headend.simulator.electricity import ElectricityMeter
 from headend.simulator.water import WaterMeter
-from headend.uplinks import mqtt, profile
+from headend.uplinks import downlinks, mqtt, onenet, profile
 from headend.uplinks.profile import MessageError, ProfileError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,7 +84,9 @@ def index_of(event):
 
 
 def taken(name, message):
-    return profile.load(name).uplinks(json.dumps(message).encode())
+    uplinks, refused = profile.load(name).uplinks(json.dumps(message).encode())
+    assert not refused
+    return uplinks
 
 
 def test_every_profile_loads_and_says_where_it_comes_from():
@@ -226,6 +230,30 @@ def test_a_pushed_uplink_reaches_odoo_once(world):
     world(body)
 
 
+def test_one_bad_message_of_a_list_does_not_keep_the_good_ones_out(world):
+    async def body(place):
+        gateway = await place.gateway(**OPEN)
+        bad = plain(electricity("7"), time="yesterday")
+        batch = [plain(electricity("1")), bad, 5, plain(electricity("2"), number=2)]
+        async with pushing(gateway) as push:
+            for _delivery in range(2):
+                status, text = await push(batch)
+                answer = json.loads(text)
+                assert (status, answer["taken"]) == (200, 2)
+                assert [one["place"] for one in answer["refused"]] == [2, 3]
+                assert "ISO time" in answer["refused"][0]["error"]
+            kept = await place.odoo.event("bad_uplink")
+            assert json.loads(kept["message"]) == bad
+            assert kept["problem"] == answer["refused"][0]["error"]
+            await place.odoo.event("bad_uplink", number=2)
+            await place.odoo.event("uplink", number=2)
+            assert (await push(bad))[0] == 400  # alone, its sender hears of it
+        kinds = [one["type"] for one in place.odoo.events]
+        assert (kinds.count("uplink"), kinds.count("bad_uplink")) == (2, 2)
+
+    world(body)
+
+
 def test_a_wrong_token_a_wrong_name_and_a_wrong_message(world, caplog):
     caplog.set_level(logging.DEBUG)
 
@@ -278,6 +306,139 @@ def test_a_disk_that_is_full_is_told_the_platform(world, monkeypatch):
         monkeypatch.undo()
 
     world(body)
+
+
+# === ONENET === #
+
+
+def signed(message, nonce="aQ9xZ1bc", name="msg_signature", token=TOKEN):
+    """A push of OneNET as it comes over the line."""
+    text = message if isinstance(message, str) else json.dumps(message)
+    inner = json.dumps(text) if isinstance(message, str) else text
+    mine = base64.b64encode(hashlib.md5(f"{token}{nonce}{text}".encode()).digest())
+    return (
+        f'{{"nonce": "{nonce}", "{name}": "{mine.decode()}" ,"msg" : {inner}}}'.encode()
+    )
+
+
+def data_point(frame, **more):
+    return {
+        "type": 1,
+        "dev_id": 518484131,
+        "imei": IMEI,
+        "ds_id": "3200_0_5750",
+        "at": 1772352000000,
+        "value": frame.hex(),
+        **more,
+    }
+
+
+def test_onenet_checks_the_address_and_pushes_what_it_signed(world, caplog):
+    caplog.set_level(logging.DEBUG)
+
+    async def body(place):
+        gateway = await place.gateway(**OPEN)
+        url = f"http://127.0.0.1:{gateway.uplinks.http.port}/uplink/onenet"
+        # the published rule: base64 of md5 of token, nonce and msg
+        proof = hashlib.md5(f"{TOKEN}abcdefghhello".encode()).digest()
+        query = {"msg": "hello", "nonce": "abcdefgh"}
+        right = {**query, "signature": base64.b64encode(proof).decode()}
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url, params=right) as response:
+                assert (response.status, await response.text()) == (200, "hello")
+            for wrong in (query, {**query, "signature": "x"}, {**right, "msg": "x"}):
+                async with session.get(url, params=wrong) as response:
+                    assert response.status == 401
+            plain_url = url.replace("onenet", "plain")
+            async with session.get(plain_url, params=right) as response:
+                assert response.status == 405
+
+            async def push(data):
+                async with session.post(url, data=data) as response:
+                    return response.status, await response.text()
+
+            frame = electricity()
+            for _delivery in range(2):
+                assert await push(signed(data_point(frame))) == (200, '{"taken": 1}')
+            event = await place.odoo.event("uplink")
+            assert (event["link"], index_of(event)) == (
+                f"nbiot:{IMEI}",
+                Decimal("100.5"),
+            )
+            assert event["at"] == "2026-03-01T08:00:00.000+00:00"
+            # several at once, and the newer platform's text
+            both = [data_point(water(), at=2), data_point(water("6"), at=3)]
+            assert (await push(signed(both)))[1] == '{"taken": 2}'
+            text = json.dumps(data_point(electricity("7"), at=4))
+            assert (await push(signed(text, name="signature")))[1] == '{"taken": 1}'
+            # what is no reading is taken without a word
+            for kind in (2, 7):
+                point = {"type": kind, "imei": IMEI, "at": 1, "status": 1}
+                assert await push(signed(point)) == (200, '{"taken": 0}')
+            forged = [
+                signed(data_point(frame), token="another"),
+                signed(data_point(frame)).replace(b"518484131", b"518484132"),
+                json.dumps({"msg": data_point(frame)}).encode(),
+                json.dumps({"msg": None, "nonce": "x", "signature": "y"}).encode(),
+                b"[1]",
+            ]
+            for data in forged:
+                assert (await push(data))[0] == 401, data
+            assert (await push(b"{"))[0] == 400
+            status, text = await push(b'{"enc_msg": "x"}')
+            assert (status, "choose plain text" in text) == (400, True)
+            await place.odoo.event("uplink", number=4)
+        uplinks = [one for one in place.odoo.events if one["type"] == "uplink"]
+        assert len(uplinks) == 4
+
+    world(body)
+    assert TOKEN not in caplog.text
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_whatever_comes_instead_of_a_signed_push_is_refused(raw):
+    for body in (raw, b'{"msg":' + raw, b'{"nonce":"x","msg":' + raw + b"}"):
+        with contextlib.suppress(MessageError, onenet.NotSigned):
+            onenet.unwrap(TOKEN, body)
+            raise AssertionError(body)
+
+
+def test_a_platform_that_stops_when_refused_is_told_yes_and_the_rest_is_kept(world):
+    """CTWing cools down after a hundred failures, and pushes signal reports, too."""
+
+    async def body(place):
+        gateway = await place.gateway(**OPEN)
+        report = {
+            "IMEI": IMEI,
+            "deviceId": "d1",
+            "messageType": "dataReport",
+            "timestamp": 1772352000000,
+            "protocol": "lwm2m",
+            "payload": {"rsrp": 100, "sinr": 0},
+        }
+        frame = {"APPdata": base64.b64encode(electricity()).decode()}
+        older = {"Updata": base64.b64encode(water()).decode()}
+        async with pushing(gateway, query=True) as push:
+            status, text = await push(report, "ctwing")
+            assert (status, json.loads(text)["taken"]) == (200, 0)
+            assert "no payload" in text
+            kept = await place.odoo.event("bad_uplink")
+            assert json.loads(kept["message"]) == report
+            assert (await push({**report, "payload": frame}, "ctwing"))[0] == 200
+            undefined = {**report, "payload": older, "IMEI": "undefined"}
+            assert (await push(undefined, "ctwing"))[0] == 200
+        await place.odoo.event("uplink", number=2)
+        found = [one for one in place.odoo.events if one["type"] == "uplink"]
+        assert [one["terminal"] for one in found] == [IMEI, "d1"]
+
+    world(body)
+
+
+def test_an_uplink_of_the_network_itself_is_none_of_a_meter():
+    event = {**chirpstack(b""), "data": ""}
+    assert taken("chirpstack", event) == []
+    del event["data"]
+    assert taken("chirpstack", event) == []
 
 
 # === MQTT === #
@@ -333,13 +494,16 @@ class Broker:
         }
 
     async def publish(self, *messages, eui=EUI):
-        async with aiomqtt.Client(
-            "127.0.0.1", self.port, username=self.USER, password=self.PASSWORD
-        ) as client:
+        async with self.client() as client:
             for message in messages:
                 body = message if isinstance(message, bytes) else json.dumps(message)
                 topic = f"application/a1/device/{eui}/event/up"
                 await client.publish(topic, body, qos=1)
+
+    def client(self):
+        return aiomqtt.Client(
+            "127.0.0.1", self.port, username=self.USER, password=self.PASSWORD
+        )
 
 
 def test_chirpstack_events_come_through_mosquitto(world, caplog):
@@ -453,3 +617,102 @@ def test_wrong_settings_are_refused_at_the_start(tmp_path, options, sentence):
 
     with pytest.raises(ConfigError, match=sentence):
         Gateway(Config(token="x", state_dir=str(tmp_path), **options))
+
+
+# === DOWNLINKS === #
+
+NUMBER = "5a1c9c7e-63a7-4f5c-9a0b-0d9f6d0f3a11"
+VALVE = CJT.relay("7", False, now=None, password="", operator="")
+
+
+def test_a_downlink_goes_through_mosquitto_and_its_receipts_come_back(world):
+    async def body(place):
+        broker = Broker(place.folder)
+        await broker.start()
+        gateway = await place.gateway(**broker.options())
+        await gateway.uplinks.mqtt.connected.wait()
+        client = await place.client(gateway)
+        meter = WaterMeter({"address": "7", "index": "5"}, lambda: 0.0)
+        async with broker.client() as server:  # the network server
+            await server.subscribe("application/+/device/+/command/down", qos=1)
+            for _again in range(2):  # the same number: one downlink to the server
+                await client.downlink(EUI, "a1", 2, VALVE, NUMBER)
+                message = await asyncio.wait_for(anext(server.messages), 5)
+                wanted = f"application/a1/device/{EUI}/command/down"
+                assert str(message.topic) == wanted
+                down = json.loads(message.payload)
+                assert (down["id"], down["devEui"]) == (NUMBER, EUI)
+                assert (down["fPort"], down["confirmed"]) == (2, True)
+            meter.answer(base64.b64decode(down["data"]))
+            assert meter.state.relay == "open"
+            about = {
+                "deviceInfo": {"devEui": EUI},
+                "queueItemId": NUMBER,
+                "time": "2026-03-01T08:00:00.775023242+00:00",
+            }
+            base = f"application/a1/device/{EUI}/event"
+            await server.publish(f"{base}/txack", b"{}", qos=1)
+            await server.publish(f"{base}/txack", json.dumps(about), qos=1)
+            for _again in range(2):
+                told = json.dumps({**about, "acknowledged": True})
+                await server.publish(f"{base}/ack", told, qos=1)
+            await server.publish(f"{base}/ack", json.dumps(about), qos=1)
+        last = await place.odoo.event("downlink", number=3)
+        found = [one for one in place.odoo.events if one["type"] == "downlink"]
+        assert [one["outcome"] for one in found] == ["sent", "acknowledged", "lost"]
+        assert {one["item"] for one in found} == {NUMBER}
+        assert (last["link"], last["at"]) == (
+            f"lora:{EUI}",
+            "2026-03-01T08:00:00.775+00:00",
+        )
+        await broker.stop()
+        while gateway.uplinks.mqtt.connected.is_set():
+            await asyncio.sleep(0.01)
+        with pytest.raises(HeadEndError, match="not connected") as caught:
+            await client.downlink(EUI, "a1", 2, VALVE, NUMBER)
+        assert not isinstance(caught.value, HeadEndLost)  # nothing was handed over
+        await gateway.stop()
+        place.gateways.remove(gateway)
+
+    world(body)
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        ({"device": "+"}, "devEUI"),
+        ({"device": EUI.upper() + "/"}, "devEUI"),
+        ({"application": "a/#"}, "number of its application"),
+        ({"application": None}, "number of its application"),
+        ({"port": 0}, "1 to 223"),
+        ({"port": "x"}, "needs port"),
+        ({"frame": ""}, "at most 222"),
+        ({"frame": "00" * 223}, "at most 222"),
+        ({"frame": "zz"}, "needs port, frame"),
+        ({"number": "1"}, "and number"),
+    ],
+)
+def test_a_downlink_that_is_none_is_refused(change, sentence):
+    message = {"device": EUI, "application": "a1", "port": 2, "frame": "68"}
+    with pytest.raises(downlinks.DownlinkError, match=sentence):
+        downlinks.command({**message, "number": NUMBER, **change})
+
+
+def test_a_head_end_without_a_broker_says_so(world):
+    async def body(place):
+        client = await place.client(await place.gateway())
+        with pytest.raises(HeadEndError, match="no MQTT broker"):
+            await client.downlink(EUI, "a1", 2, VALVE, NUMBER)
+
+    world(body)
+
+
+def test_an_uplink_tells_how_to_answer_it():
+    event = chirpstack(water())
+    event["deviceInfo"]["applicationId"] = "17c82e96-be03-4f38-aef3-f83d48582d97"
+    (one,) = taken("chirpstack", event)
+    assert one.route == {
+        "application": "17c82e96-be03-4f38-aef3-f83d48582d97",
+        "port": "2",
+    }
+    assert taken("plain", plain(water()))[0].route == {}
