@@ -98,10 +98,10 @@ class ConcentratorSession(Session):
 
     def admitted(self, old):
         """Confirm the log-in."""
-        super().admitted(old)
         if self._login:
             self._confirm(self._login)
             self._login = None
+        return super().admitted(old)
 
     def _confirm(self, frame):
         answer = self._protocol.confirm(frame)
