@@ -13,6 +13,7 @@ from . import amr_command
 from . import amr_command_relay
 from . import amr_command_identify
 from . import amr_command_measure
+from . import amr_command_radio
 from . import amr_command_clock
 from . import amr_command_frame
 from . import amr_card_reader
@@ -28,6 +29,7 @@ from . import amr_read_task_line
 from . import amr_concentrator
 from . import amr_concentrator_link
 from . import amr_concentrator_work
+from . import amr_concentrator_clock
 from . import amr_concentrator_list
 from . import amr_concentrator_difference
 from . import amr_collector

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..headend.protocols import registry
@@ -134,8 +135,11 @@ class AmrCommandConcentrator(models.Model):
             rows = [meter._prepare_archive() for meter in one._get_listed_meters()]
             return writing_frames(one.terminal, rows, one._get_extra_numbers())
         if self.kind == "terminal_clock":
-            now = one._local_now()
-            self._check_not_around_midnight(now, (self.payload or {}).get("drift", 0))
+            now, drift = one._local_now(), (self.payload or {}).get("drift", 0)
+            if self._is_planned() and (reason := one._check_planned(drift)):
+                one._report_clock(reason)
+                raise UserError(reason)
+            self._check_not_around_midnight(now, drift)
             return GDW376.set_clock(one.terminal, now)
         if self.kind in CHANGING:
             again = self.kind == "collect_again"
@@ -178,6 +182,7 @@ class AmrCommandConcentrator(models.Model):
             return "unknown"
         drift = round((shown - self.concentrator_id._local_now()).total_seconds())
         self.payload = {**(self.payload or {}), "drift": drift}
+        self.concentrator_id._note_clock(drift)
         if self.kind == "terminal_clock" and abs(drift) > CLOCK_LIMIT:
             return "not_done"
         return "done"

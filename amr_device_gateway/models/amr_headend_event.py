@@ -21,12 +21,16 @@ TYPES = (
     "unknown_terminal",
     "uplink",
     "bad_uplink",
+    "downlink",
 )
 #: Kept no longer than what was fine: whoever can open a connection can cause the first
 #: two, and what platforms say beside readings is not for ever.
 PASSING = ("link_up", "unknown_terminal", "bad_uplink")
 REQUIRED = {"id", "at", "type", "link"}
-OPTIONAL = {"terminal", "peer", "protocol", "frame", "old", "problem", "message"}
+OPTIONAL = {
+    *("terminal", "peer", "protocol", "frame", "old"),
+    *("problem", "message", "application", "port", "item", "outcome"),
+}
 # Faults that are a sound frame's own words: it has no value, or refuses to tell it.
 DEVICE_SAYS = ("no_data", "meter")
 
@@ -54,6 +58,7 @@ class AmrHeadendEvent(models.Model):
             ("unknown_terminal", "Unknown terminal"),
             ("uplink", "Uplink"),
             ("bad_uplink", "Unusable message"),
+            ("downlink", "Downlink told of"),
         ],
         readonly=True,
     )

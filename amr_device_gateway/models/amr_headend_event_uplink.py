@@ -57,13 +57,30 @@ class AmrHeadendEventUplink(models.Model):
         if not meter and self._is_foreign(device, meters, decoded.address):
             return
         at = self._get_at().replace(microsecond=0)
-        meter.sudo()._note_uplink(at, protocol.clock_from([decoded]))
+        if meter:
+            self._note_report(meter.sudo(), protocol, decoded, at)
         rows = self._prepare_push_rows(protocol, decoded, at)
         whose = {"meter_id": meter.id} if meter else {"address": decoded.address}
         door = self.env["amr.reading"]
         if meter:
             door = door.with_company(meter.company_id)
         door._ingest([{**row, **whose} for row in rows])
+
+    def _note_report(self, meter, protocol, decoded, at):
+        """Keep what a report tells beside its index: time, clock, way back, valve."""
+        meter._note_uplink(at, protocol.clock_from([decoded]))
+        body = self.body
+        meter._note_route(body.get("application"), body.get("port"), self.headend)
+        frame = bytes.fromhex(self.frame)
+        self.env["amr.command"]._hear(meter, protocol, decoded, at, frame)
+
+    def _process_downlink(self):
+        """Keep what the network server tells of a downlink."""
+        device = self.link.partition(":")[2]
+        body = self.body
+        self.env["amr.command"]._note_receipt(
+            device, body.get("item"), body.get("outcome"), self._get_at()
+        )
 
     @api.model
     def _get_device_meters(self, device):

@@ -33,6 +33,10 @@ class AmrMeter(models.Model):
         search="_search_is_remote",
         help="The meter has a protocol and a link, so it can be read from here.",
     )
+    is_commanded = fields.Boolean(
+        compute="_compute_is_commanded",
+        help="Its relay or valve is switched from here.",
+    )
     command_ids = fields.One2many("amr.command", "meter_id")
     command_count = fields.Integer(compute="_compute_command_count")
 
@@ -45,6 +49,11 @@ class AmrMeter(models.Model):
     def _compute_is_remote(self):
         for meter in self:
             meter.is_remote = bool(meter.link_id) and meter.protocol != "manual"
+
+    @api.depends("is_remote")
+    def _compute_is_commanded(self):
+        for meter in self:
+            meter.is_commanded = meter.is_remote
 
     def _search_is_remote(self, operator, value):
         if operator != "in":
@@ -177,7 +186,7 @@ class AmrMeter(models.Model):
                 raise UserError(
                     self.env._("Meter %s has no relay or valve.", meter.number)
                 )
-            if not meter.is_remote:
+            if not meter.is_commanded:
                 raise UserError(
                     self.env._(
                         "Meter %s has no device link or no remote protocol.",

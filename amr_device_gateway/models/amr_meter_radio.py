@@ -13,7 +13,7 @@ class AmrMeterRadio(models.Model):
     """How a meter reports by itself, through a platform (DH6200V3 manual 2.2)."""
 
     _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
-    _evidence = frozenset({"uplink_at"})
+    _evidence = frozenset({"uplink_at", "radio_route"})
 
     nb_collector = fields.Boolean(
         "NB collector",
@@ -41,6 +41,19 @@ class AmrMeterRadio(models.Model):
         help="When it last reported by itself.",
     )
 
+    radio_route = fields.Json(
+        readonly=True,
+        copy=False,
+        help="How the network server told to answer it: its application, port, and the "
+        "head-end that heard it.",
+    )
+    takes_downlinks = fields.Boolean(
+        "Switched by radio",
+        compute="_compute_takes_downlinks",
+        help="A LoRaWAN meter that has reported through ChirpStack: its valve is "
+        "switched after its next report.",
+    )
+
     _radio_unique = models.UniqueIndex(
         "(company_id, radio_id) WHERE active AND radio_id IS NOT NULL",
         "An active meter with this radio device number exists already.",
@@ -50,6 +63,22 @@ class AmrMeterRadio(models.Model):
         " WHERE active AND collector_no IS NOT NULL AND collector_port IS NOT NULL",
         "An active meter at this port of the collector exists already.",
     )
+
+    @api.depends("radio_id", "radio_route", "link_id", "protocol")
+    def _compute_takes_downlinks(self):
+        for meter in self:
+            meter.takes_downlinks = (
+                bool(EUI.fullmatch(meter.radio_id or "") and meter.radio_route)
+                and not meter.link_id
+                and meter.protocol != "manual"
+            )
+
+    @api.depends("takes_downlinks")
+    def _compute_is_commanded(self):
+        result = super()._compute_is_commanded()
+        for meter in self.filtered("takes_downlinks"):
+            meter.is_commanded = True
+        return result
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -106,6 +135,13 @@ class AmrMeterRadio(models.Model):
         """
         digits = (address or "").lstrip("0")
         return bool(digits) and self._get_remote_address().lstrip("0") == digits
+
+    def _note_route(self, application, port, headend):
+        """Keep how a device is answered, as its newest uplink told it."""
+        route = {"application": application, "port": port, "headend": headend}
+        for meter in self:
+            if application and port and meter.radio_route != route:
+                meter.radio_route = route
 
     def _note_uplink(self, at, clock=None):
         """Keep when these meters last reported by themselves, and how their clock is.

@@ -13,6 +13,7 @@ from . import test_link
 from . import test_measure
 from . import test_meter
 from . import test_protocols
+from . import test_radio
 from . import test_read_task
 from . import test_settings
 from . import test_soak

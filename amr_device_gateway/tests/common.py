@@ -5,6 +5,7 @@ from unittest.mock import patch
 from odoo import fields
 
 from odoo.addons.amr_device_gateway.headend.client import (
+    HeadEndError,
     HeadEndLost,
     HeadEndUnavailable,
     Reply,
@@ -42,6 +43,9 @@ class FakeHeadEnd:
         self.lost = False
         self.kill = lambda kind: False
         self.frames = []  # (link, kind of frame, priority)
+        self.queue = {}  # of a LoRaWAN network server
+        self.handed_over = 0
+        self.refused = None
 
     def add(self, link, row, authenticator=None):
         """Put a simulated meter behind a link and return it.
@@ -95,6 +99,19 @@ class FakeHeadEnd:
         if self.lost:
             raise HeadEndLost("lost")
         return replies
+
+    async def downlink(self, device, application, port, frame, number):
+        """The network server's queue: ``queue`` by number, and who was to get it."""
+        if self.down:
+            raise HeadEndUnavailable("down")
+        if self.refused:
+            raise HeadEndError(self.refused)
+        self.queue[number] = (device, application, port, frame)
+        self.handed_over += 1
+        if self.kill("downlink"):
+            raise Killed
+        if self.lost:
+            raise HeadEndLost("lost")
 
     def _answer(self, link, frame, priority):
         for meter in self.links_up[link]:

@@ -387,6 +387,31 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
         self.assertEqual(self.concentrator.command_ids.state, "done")
         self.assertLess(abs(self.device.clock_offset), 60)
 
+    def test_the_plan_keeps_its_clock_right_and_leaves_a_far_one_to_people(self):
+        self._start(clock_offset=120)
+        self.concentrator.link_id.online = True
+        plan = self.env["amr.concentrator"]._cron_check_clocks
+        with patch(SETTABLE, return_value=timedelta(0)):
+            plan()
+            plan()  # one at a time
+            self.run_jobs()
+        self.assertRecordValues(
+            self.concentrator.command_ids, [{"state": "done", "tries": 1}]
+        )
+        self.assertLess(abs(self.device.clock_offset), 60)
+        self.assertLess(abs(self.concentrator.clock_drift), 60)
+        self.device.clock_offset = 7200
+        for _day in range(2):
+            plan()
+            self.run_jobs()
+        command = self.concentrator.command_ids[0]
+        self.assertRecordValues(command, [{"state": "failed", "tries": 0}])
+        self.assertAlmostEqual(self.concentrator.clock_drift, 7200, delta=3)
+        found = self.env["amr.exception"].search([("origin", "like", "clock 0")])
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found.community_id, self.community)
+        self.assertIn("off by 2:00", found.reason)
+
     def test_its_clock_is_not_set_around_midnight(self):
         """A freeze of all its meters would be lost, or taken twice."""
         self._start(clock_offset=600)

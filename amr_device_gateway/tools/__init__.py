@@ -19,6 +19,7 @@ from .exchange import (
     nothing_sent,
     open_client,
     open_head_end,
+    word_for,
 )
 from .frame_reader import AHEAD, FRESH, PER_REQUEST, FrameRequest, utc_of, wrong_time
 from .jobs import hasten

@@ -184,9 +184,14 @@ def nothing_sent(exchanges):
 
 def _failed(frames, error):
     """Return the exchanges of frames that the client raised an error for."""
-    _logger.info("Head-end: %s", error)
-    word = next(word for kind, word in RAISED if isinstance(error, kind))
-    if word == "refused":
-        word = Fault(word, str(error))  # its sentence says what to do
+    word = word_for(error)
     sent = AFTER[error_code(word)] != NOT_SENT
     return [Exchange(frame, None, word, 0, sent) for frame in frames]
+
+
+def word_for(error):
+    """Return the word of :data:`AFTER` for what the client raised."""
+    _logger.info("Head-end: %s", error)
+    word = next(word for kind, word in RAISED if isinstance(error, kind))
+    # the sentence of a refusal says what to do
+    return Fault(word, str(error)) if word == "refused" else word
