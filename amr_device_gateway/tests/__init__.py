@@ -14,6 +14,7 @@ from . import test_measure
 from . import test_meter
 from . import test_protocols
 from . import test_radio
+from . import test_radio_chain
 from . import test_read_task
 from . import test_settings
 from . import test_soak

@@ -66,10 +66,19 @@ class RealHeadEnd(threading.Thread):
     :param concentrators: rows of the simulator
     :param servers: rows of the simulator: serial servers with their ``port``
     :param serial: :class:`SerialLine` or None
+    :param options: more settings of the head-end
     """
 
     def __init__(
-        self, folder, links, dtus, servers=(), serial=None, name="", concentrators=()
+        self,
+        folder,
+        links,
+        dtus,
+        servers=(),
+        serial=None,
+        name="",
+        concentrators=(),
+        **options,
     ):
         super().__init__(daemon=True)
         self.folder = Path(folder)
@@ -78,6 +87,7 @@ class RealHeadEnd(threading.Thread):
         self.concentrators = list(concentrators)
         self.servers = list(servers)
         self.serial = serial
+        self.options = options
         self.head_end_name = name
         self.ready = threading.Event()
         self.loop = asyncio.new_event_loop()
@@ -103,8 +113,10 @@ class RealHeadEnd(threading.Thread):
                 control_port=0,
                 reply_timeout=0.5,
                 registration_gap=0.05,
+                **self.options,
             )
         )
+        self.gateway = gateway
         # what is dialled is there before it is dialled
         rows = self.serial.rows if self.serial else []
         servers = [*self.servers, {"port": 0, "meters": rows}]
@@ -127,6 +139,8 @@ class RealHeadEnd(threading.Thread):
             await asyncio.wait_for(dtu.connected.wait(), STARTED)
         while not all(link.session for link in gateway.links.values()):
             await asyncio.sleep(0.01)
+        if gateway.uplinks.mqtt:
+            await asyncio.wait_for(gateway.uplinks.mqtt.connected.wait(), STARTED)
         self.url = f"http://127.0.0.1:{gateway.control.port}"
         self.ready.set()
         await self._stopping.wait()
@@ -135,6 +149,18 @@ class RealHeadEnd(threading.Thread):
         await dialled.stop()
         if self.serial:
             self.serial.stop()
+
+    def events(self, count):
+        """Take ``count`` events out of the spool, as soon as they are there."""
+
+        async def wait():
+            while self.gateway.spool.count() < count:
+                await asyncio.sleep(0.01)
+            events = self.gateway.spool.peek()
+            self.gateway.spool.accept([event["id"] for event in events])
+            return events
+
+        return asyncio.run_coroutine_threadsafe(wait(), self.loop).result(STARTED)
 
     def stop(self):
         self.loop.call_soon_threadsafe(self._stopping.set)

@@ -1,6 +1,7 @@
 """A LoRaWAN meter's valve: into the network server's queue, read back by report."""
 
 import base64
+import json
 import uuid
 from datetime import datetime, timedelta
 
@@ -9,8 +10,10 @@ from freezegun import freeze_time
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from odoo.addons.amr_device_gateway.headend.uplinks import profile
+
 from .common import FakeHeadEnd, GatewayCommon
-from .test_uplink import EUI, spooled
+from .test_uplink import EUI
 
 NOW = datetime(2026, 3, 10, 4)
 APPLICATION = "17c82e96-be03-4f38-aef3-f83d48582d97"
@@ -51,9 +54,17 @@ class TestRadio(GatewayCommon):
             "fPort": 2,
             "data": base64.b64encode(self.device.answer(request)[1]).decode(),
         }
-        answer = self.env["amr.headend.event"]._receive(
-            "field-1", spooled(("chirpstack", event))
-        )
+        (uplink,), _refused = profile.load("chirpstack").uplinks(json.dumps(event))
+        event = {
+            "id": uplink.id,
+            "at": uplink.at,
+            "type": "uplink",
+            "link": uplink.link,
+            "protocol": uplink.protocol,
+            "frame": uplink.frame.hex(),
+            **uplink.route,
+        }
+        answer = self.env["amr.headend.event"]._receive("field-1", [event])
         self.assertEqual(answer["rejected"], [])
         self.run_jobs()
 

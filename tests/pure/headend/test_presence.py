@@ -212,6 +212,20 @@ def test_sessions_are_limited(world):
     world(body)
 
 
+def test_a_second_log_in_of_a_dtu_is_told(world):
+    async def body(place):
+        place.odoo.allow(DTU)
+        gateway = await place.gateway()
+        old = await place.dial(gateway, DTU.encode())
+        await place.odoo.event("link_up")
+        await place.dial(gateway, DTU.encode())
+        await old.closed()
+        event = await place.odoo.event("link_replaced", link=LINK)
+        assert event["old"] and event["peer"] and event["old"] != event["peer"]
+
+    world(body)
+
+
 def test_strangers_are_limited(world):
     async def body(place):
         gateway = await place.gateway(max_quarantined=1, refresh_pause=0)
