@@ -11,8 +11,9 @@ MAX_PARTS = 64
 class Outcome:
     """What became of a request: a reply, or an error word; never both.
 
-    ``sent`` tells whether a byte left for the device: after "offline", "deadline" and
-    "busy" none did, after "timeout" one did and the device's state is unknown.
+    ``sent`` tells whether a byte may have left for the device: after "offline",
+    "deadline" and "busy" none did, after "timeout" one did and the device's state is
+    unknown. "internal" is a mistake of the head-end's own, at any moment.
     """
 
     __slots__ = ("request", "reply", "error", "ms", "sent", "at")
@@ -61,14 +62,18 @@ class Order:
 
 
 class Request:
-    """One frame that waits for its turn and its reply."""
+    """One frame that waits for its turn and its reply.
 
-    __slots__ = ("frame", "order", "outcome")
+    ``sent`` is set before the first byte can leave, and never taken back.
+    """
+
+    __slots__ = ("frame", "order", "outcome", "sent")
 
     def __init__(self, frame, order):
         self.frame = frame
         self.order = order
         self.outcome = None
+        self.sent = False
 
     def settle(self, outcome):
         """Give it its outcome; the first one counts."""

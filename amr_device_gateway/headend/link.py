@@ -180,7 +180,21 @@ class Link:
                 return
             _priority, _order, request = heapq.heappop(self._heap)
             if request.outcome is None:
-                self._begin(request, now)
+                try:
+                    self._begin(request, now)
+                except Exception:
+                    self._fail(request, now)
+
+    def _fail(self, request, now):
+        """A mistake of the head-end's own: it holds up none of those behind it, and
+        nothing that may have left is called unsent.
+        """
+        _logger.exception("%s: a request failed", self.key)
+        if self._exchange:
+            self._exchange.stop()
+        self._current = self._exchange = None
+        self._free_at = now + self.pace
+        request.settle(Outcome(request.frame, error="internal", sent=request.sent))
 
     def _pause(self, then):
         """Let the line be silent for a while, then go on with ``then``."""
@@ -188,7 +202,14 @@ class Link:
 
     def _rested(self, then):
         self._rest = None
-        then(max(self._loop.time(), self._free_at))
+        now, request = max(self._loop.time(), self._free_at), self._current
+        try:
+            then(now)
+        except Exception:
+            if request is None:
+                raise
+            self._fail(request, now)
+            self._go_on(now)
 
     def _begin(self, request, now):
         order, frame = request.order, request.frame
@@ -205,6 +226,7 @@ class Link:
             self._steps, self._place = protocol.steps(frame), 0
             self._step(now)
         else:
+            request.sent = True
             self._send(protocol, frame)
             self._free_at = now + self.pace
             request.settle(Outcome(frame, sent=True))
@@ -223,6 +245,7 @@ class Link:
         self._exchange = Exchange(self, order.protocol, asked, until, order.timeout)
         if not self._alarm or self._alarm.when() > until:
             self._set_alarm(until)
+        request.sent = True
         self._send(order.protocol, step)
 
     def _send(self, protocol, frame):
@@ -252,8 +275,15 @@ class Link:
 
     def answered(self):
         """The exchange is over, with a reply or without."""
+        now, request = self._loop.time(), self._current
+        try:
+            self._take_answer(now)
+        except Exception:
+            self._fail(request, now)
+            self._go_on(now)
+
+    def _take_answer(self, now):
         exchange, self._exchange = self._exchange, None
-        now = self._loop.time()
         self._free_at = now + self.pace
         if self.watch:
             self._show(exchange)

@@ -323,7 +323,7 @@ def test_a_mistake_says_whether_a_byte_may_have_left(world, caplog, moment, sent
         gateway, line, client = await line_up(place)
         link = gateway.links[LINK]
         if moment == "before":
-            link._one = once(link._one)
+            link._step = once(link._step)
         elif moment == "sending":
             link.session.send = once(link.session.send)
         else:
