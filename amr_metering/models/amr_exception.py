@@ -10,11 +10,17 @@ QUIET = {
 }
 
 
+# Of what one exception found, so many lines of its reason are shown: a meter whose
+# clock is dead is found anew with each push.
+FIRST_LINES, LAST_LINES, GAP = 3, 5, "…"
+
+
 class AmrException(models.Model):
     """Exception: a reading, or a missing one, that somebody must look at.
 
     There is one open exception a meter and kind; what is found meanwhile is added to
-    its reason, so that nothing is lost when it is resolved.
+    its reason and counted. The findings themselves are kept: as verdicts, refused rows
+    or readings.
     """
 
     _name = "amr.exception"
@@ -33,6 +39,8 @@ class AmrException(models.Model):
             "building_id",
             "origin",
             "found_at",
+            "found_count",
+            "last_found_at",
         }
     )
 
@@ -85,6 +93,10 @@ class AmrException(models.Model):
     )
     found_at = fields.Datetime(
         "About", readonly=True, help="The time the first finding is about."
+    )
+    found_count = fields.Integer("Times found", default=1, readonly=True)
+    last_found_at = fields.Datetime(
+        "Found last", readonly=True, default=lambda self: fields.Datetime.now()
     )
     age = fields.Integer("Days open", compute="_compute_age")
     user_id = fields.Many2one(
@@ -251,20 +263,32 @@ class AmrException(models.Model):
             "company_id": (company or self.env.company).id,
             "user_id": community.user_id.id if community else False,
             "found_at": finding.get("found_at") or fields.Datetime.now(),
+            "found_count": 1,
         }
 
     def _add_finding(self, finding):
         """Add what was found meanwhile; what is written there stays."""
         self.ensure_one()
-        if finding["reason"] not in self.reason:
-            self.reason = f"{self.reason}\n{finding['reason']}"
+        self.reason = self._extend_reason(self.reason, finding["reason"])
+        self.found_count += 1
+        self.last_found_at = fields.Datetime.now()
         if finding.get("task"):
             self.task_id = finding["task"]
 
     @api.model
     def _merge_finding(self, values, finding):
-        if finding["reason"] not in values["reason"]:
-            values["reason"] = f"{values['reason']}\n{finding['reason']}"
+        values["reason"] = self._extend_reason(values["reason"], finding["reason"])
+        values["found_count"] += 1
+
+    @api.model
+    def _extend_reason(self, reason, more):
+        """Return a reason with one more; of many the first and the last are told."""
+        if more in reason:
+            return reason
+        lines = [*reason.split("\n"), more]
+        if len(lines) > FIRST_LINES + LAST_LINES:
+            lines = [*lines[:FIRST_LINES], GAP, *lines[-LAST_LINES:]]
+        return "\n".join(lines)
 
     # === Resolving === #
 

@@ -74,6 +74,7 @@ class AmrException(models.Model):
                     "aside. Look into the cause, then resolve them."
                 )
             )
+        held.sudo()._get_suspects().put_aside = True
         held._settle(self.env._("Put aside by %s: never used.", self.env.user.name))
         return True
 

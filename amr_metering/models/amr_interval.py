@@ -101,9 +101,12 @@ class AmrInterval(models.Model):
 
         A value of local midnight is accepted as the daily freeze too. The exceptions
         of meters that have no suspect value left are settled.
+
+        :raises UserError: the meter's ratios changed at that time, at another index
         """
         self.meter_id.check_access("write")  # an administrator's decision
         held = self.filtered(lambda i: i.quality != "ok")
+        self.env["amr.reading"]._check_no_seam(held, lambda one, seam: one != seam)
         for interval in held:
             self.env.cr.execute(
                 SQL(

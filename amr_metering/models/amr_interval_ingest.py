@@ -11,13 +11,12 @@ from .interval_sql import (
     CHECK_SQL,
     CLEARED_SQL,
     FINDINGS_SQL,
-    HOLD_SQL,
     INSERT_SQL,
     LATEST_SQL,
     MIDNIGHT_SQL,
     NEIGHBOURHOOD,
+    WALK_SQL,
 )
-from .reading_sql import LAST_ID_SQL, RESOLVE_SQL
 
 
 class AmrInterval(models.Model):
@@ -62,22 +61,10 @@ class AmrInterval(models.Model):
         self = self.sudo()
         Reading = self.env["amr.reading"]
         self.env.flush_all()
-        cr = self.env.cr
-        first = min(row["read_at"] for row in rows)
-        last = max(row["read_at"] for row in rows)
-        ensure_partitions(cr, TABLE, {row["read_at"].date() for row in rows})
+        times = {row["read_at"] for row in rows}
+        ensure_partitions(self.env.cr, TABLE, {read_at.date() for read_at in times})
         Reading._stage_rows(rows)
-        cr.execute(RESOLVE_SQL, {"company": self.env.company.id})
-        cr.execute(
-            CHECK_SQL,
-            {
-                "tolerance": CLOCK_TOLERANCE,
-                "near": NEIGHBOURHOOD,
-                "first": first,
-                "last": last,
-            },
-        )
-        inserted, cleared = self._insert(cr.rowcount)
+        inserted, cleared = self._check_and_insert(min(times), max(times))
         self.env["amr.alarm"]._schedule_check()
         self.env.invalidate_all(flush=False)
         self._use_cleared(cleared)
@@ -94,23 +81,26 @@ class AmrInterval(models.Model):
         return result, freezes
 
     @api.model
-    def _insert(self, checked):
-        """Insert the rows that were looked at.
+    def _check_and_insert(self, first, last):
+        """Judge the staged rows and insert them.
 
-        :param int checked: how many they are
+        :param datetime first: their first time, naive UTC
+        :param datetime last: their last
         :return: how many are new, and the ids of those that were held back before and
             are used now
         """
-        cr, cleared = self.env.cr, []
-        cr.execute(HOLD_SQL)
-        cr.execute(LAST_ID_SQL, (f"{TABLE}_id_seq",))
-        [last] = cr.fetchone()
-        cr.execute(INSERT_SQL)
-        inserted = cr.rowcount
-        if inserted < checked:
-            cr.execute(AGAIN_SQL, {"last": last})
-            cr.execute(CLEARED_SQL)
-            cleared = [row[0] for row in cr.fetchall()]
+        Reading, cr = self.env["amr.reading"], self.env.cr
+        around = {
+            "tolerance": CLOCK_TOLERANCE,
+            "near": NEIGHBOURHOOD,
+            "first": first,
+            "last": last,
+        }
+        cr.execute(CHECK_SQL, around)
+        again = Reading._set_known_apart("amr_interval_checked", AGAIN_SQL, around)
+        Reading._walk("amr_interval_checked", WALK_SQL, around)
+        inserted = Reading._insert_new(INSERT_SQL, again)
+        cleared = Reading._clear("amr_interval_checked", CLEARED_SQL, again)
         cr.execute(LATEST_SQL)
         return inserted, cleared
 

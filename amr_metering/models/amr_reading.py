@@ -64,6 +64,12 @@ class AmrReading(models.Model):
     superseded_by_id = fields.Many2one(
         "amr.reading", "Superseded by", readonly=True, index="btree_not_null"
     )
+    put_aside = fields.Boolean(
+        "Put aside",
+        readonly=True,
+        help="Somebody decided that it is wrong: it is not used whatever comes again, "
+        "until somebody accepts it.",
+    )
     received_at = fields.Datetime("Received", readonly=True)
     note = fields.Char(readonly=True, help="Why it was estimated, or a remark.")
     verdict_ids = fields.One2many(

@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
@@ -94,8 +94,8 @@ class AmrReading(models.Model):
         """Hold back readings that turned out wrong; they can be accepted again."""
         self.meter_id.check_access("write")
         readings = self.sudo().filtered(lambda r: r.quality == "ok")
-        readings._check_no_seam(lambda reading, seam: reading == seam)
-        readings.quality = "suspect"
+        readings._check_no_seam(readings, lambda reading, seam: reading == seam)
+        readings.write({"quality": "suspect", "put_aside": True})
         readings._put_hours_aside()
         self.sudo().meter_id._refresh_latest()
         for meter in readings.meter_id:
@@ -111,24 +111,26 @@ class AmrReading(models.Model):
             )
         return True
 
-    def _check_no_seam(self, doubts):
+    @api.model
+    def _check_no_seam(self, values, doubts):
         """Where ratios changed, both factors stand on one index, which stays.
 
+        :param values: readings or hourly values
         :param doubts: of the index of a reading and that of the seam at its time,
             whether what is about to be done says that the seam is wrong
         :raises UserError: it does
         """
-        installations = self.meter_id.sudo().installation_ids
+        installations = values.meter_id.sudo().installation_ids
         begun = {(one.meter_id, one.point_id, one.date_from) for one in installations}
         seams = {
             (one.meter_id, one.date_to): dec(one.end_index)
             for one in installations
             if (one.meter_id, one.point_id, one.date_to) in begun
         }
-        for reading in self:
+        for reading in values:
             seam = seams.get((reading.meter_id, reading.read_at))
             if seam is not None and reading.register != "total":
-                seam = reading._get_used_index()
+                seam = self._get_used_index(reading)
             if seam is not None and doubts(dec(reading.index), seam):
                 raise UserError(
                     self.env._(
@@ -142,10 +144,11 @@ class AmrReading(models.Model):
                     )
                 )
 
-    def _get_used_index(self):
-        """Return the index that is used for the time and register of this reading."""
-        used = self._usable_at(self.meter_id, self.read_at, register=self.register)
-        return dec(used[self.meter_id.id].index) if used else None
+    @api.model
+    def _get_used_index(self, value):
+        """Return the index that is used for the time and register of a reading."""
+        used = self._usable_at(value.meter_id, value.read_at, register=value.register)
+        return dec(used[value.meter_id.id].index) if used else None
 
     def _put_hours_aside(self):
         """A freeze may have come in as the hour of midnight, which is wrong, too."""
@@ -170,7 +173,7 @@ class AmrReading(models.Model):
         The latest word counts: a reading that lost to a rival before is used again,
         or all values of that time would be superseded, each by another.
         """
-        self.sudo()._check_no_seam(lambda reading, seam: reading != seam)
+        self._check_no_seam(self.sudo(), lambda reading, seam: reading != seam)
         for reading in self.sudo():
             rivals = self.sudo().search(
                 [
@@ -183,5 +186,7 @@ class AmrReading(models.Model):
                 ]
             )
             rivals.superseded_by_id = reading
-            reading.write({"quality": "ok", "superseded_by_id": False})
+            reading.write(
+                {"quality": "ok", "superseded_by_id": False, "put_aside": False}
+            )
             reading.meter_id._refresh_latest()

@@ -5,6 +5,8 @@ import csv
 import io
 from typing import NamedTuple
 
+import psycopg2
+
 from odoo import api, models
 from odoo.tools import SQL
 
@@ -21,14 +23,13 @@ from .reading_sql import (
     AGAIN_SQL,
     CHECK_SQL,
     CLEARED_SQL,
-    FORGET_SQL,
-    HOLD_SQL,
     INSERT_SQL,
     JUDGE_SQL,
-    LAST_ID_SQL,
     RESOLVE_SQL,
+    SPAN_SQL,
     STAGE_SQL,
 )
+from .reading_walk_sql import WALK_SQL
 
 CLOCK_TOLERANCE = "10 minutes"  # of the interval store
 
@@ -93,13 +94,9 @@ class AmrReading(models.Model):
         """
         self.env.flush_all()
         self._stage_rows(rows)
-        cr = self.env.cr
-        if not all(row.get("meter_id") for row in rows):
-            cr.execute(RESOLVE_SQL, {"company": self.env.company.id})
         inserted, enabled, cleared = self._check_and_insert()
-        cr.execute(
-            "SELECT DISTINCT meter_id FROM amr_reading_stage WHERE meter_id IS NOT NULL"
-        )
+        cr = self.env.cr
+        cr.execute("SELECT DISTINCT meter_id FROM amr_reading_span")
         meters = self.env["amr.meter"].browse(row[0] for row in cr.fetchall())
         self.env.invalidate_all(flush=False)
         meters._refresh_state()
@@ -123,59 +120,127 @@ class AmrReading(models.Model):
         """Judge the staged rows by the rules in force and insert them.
 
         :return: how many readings are new, the ids of meters read for the first time,
-            and ``(reading id, exception id)`` of what was held back and is used now
+            and those of readings that were held back and are used now
         """
         cr = self.env.cr
         self.env["amr.vee.rule"]._load_effective(
-            SQL("m.id IN (SELECT meter_id FROM amr_reading_stage)")
+            SQL("m.id IN (SELECT meter_id FROM amr_reading_span)")
         )
-        cr.execute("DROP TABLE IF EXISTS amr_reading_checked")
         cr.execute(CHECK_SQL)
-        checked, cleared = cr.rowcount, []
-        cr.execute(JUDGE_SQL)
-        cr.execute(HOLD_SQL)
-        cr.execute(LAST_ID_SQL, ("amr_reading_id_seq",))
-        [last] = cr.fetchone()
-        cr.execute(INSERT_SQL)
-        inserted = cr.rowcount
-        if inserted < checked:
-            cr.execute(AGAIN_SQL, {"last": last})
-            cr.execute(CLEARED_SQL)
-            cleared = cr.fetchall()
-            cr.execute(FORGET_SQL, {"cleared": [row[0] for row in cleared]})
+        again = self._set_known_apart("amr_reading_checked", AGAIN_SQL)
+        if self._walk("amr_reading_checked", WALK_SQL):
+            cr.execute(JUDGE_SQL)
+        inserted = self._insert_new(INSERT_SQL, again)
+        cleared = self._clear("amr_reading_checked", CLEARED_SQL, again)
         cr.execute(SUPERSEDE_SQL)
         cr.execute(LATEST_SQL)
         enabled = [meter_id for (meter_id,) in cr.fetchall() if meter_id]
         cr.execute(ANSWERED_SQL)
         return inserted, enabled, cleared
 
+    # === What both stores do with a delivery that was checked === #
+
+    @api.model
+    def _set_known_apart(self, checked, statement, params=None):
+        """Mark the rows that are stored already, so that they are nobody's neighbour.
+
+        :param str checked: the temporary table of the delivery
+        :return: the lines of those that were held back and are judged once more
+        """
+        cr = self.env.cr
+        cr.execute(statement, params)
+        known = cr.fetchall()
+        left = [line for line, open_ in known if not open_]
+        if left:
+            cr.execute(
+                SQL(
+                    "UPDATE %s SET finding = 'known' WHERE line = ANY(%s)",
+                    SQL.identifier(checked),
+                    left,
+                )
+            )
+        return [line for line, open_ in known if open_]
+
+    @api.model
+    def _walk(self, checked, statement, params=None):
+        """Look closer where something is odd, and leave out what is known.
+
+        :return: whether anything is odd
+        """
+        cr = self.env.cr
+        table = SQL.identifier(checked)
+        cr.execute(SQL("SELECT 1 FROM %s WHERE finding IS NOT NULL LIMIT 1", table))
+        if not cr.rowcount:
+            return False
+        cr.execute(statement, params)
+        cr.execute(SQL("DELETE FROM %s WHERE finding = 'known'", table))
+        return True
+
+    @api.model
+    def _insert_new(self, statement, again):
+        """Insert what is new.
+
+        :param list again: lines that are stored already
+        :return: how many are new
+        """
+        cr, params = self.env.cr, {"again": again}
+        try:
+            with cr.savepoint(flush=False):
+                cr.execute(statement, params, log_exceptions=False)
+                return cr.rowcount
+        except psycopg2.errors.UniqueViolation:
+            # another delivery brought it at the same moment
+            cr.execute(f"{statement} ON CONFLICT DO NOTHING", params)
+            return cr.rowcount
+
+    @api.model
+    def _clear(self, checked, statement, again):
+        """Use what was held back and fits now; the rest leaves the delivery.
+
+        :return: ids of what is used now
+        """
+        if not again:
+            return []
+        cr = self.env.cr
+        cr.execute(statement, {"again": again})
+        cleared = dict(cr.fetchall())
+        cr.execute(
+            SQL(
+                "DELETE FROM %s WHERE line = ANY(%s)",
+                SQL.identifier(checked),
+                [line for line in again if line not in cleared],
+            )
+        )
+        return list(cleared.values())
+
     @api.model
     def _stage_rows(self, rows):
+        """Bring rows into the database, and find out what they span."""
         buffer = io.StringIO()
-        write = csv.writer(buffer).writerow
+        plain, write = buffer.write, csv.writer(buffer).writerow
         times = {}  # a delivery has few of them, and each takes long to write out
         for line, row in enumerate(rows):
             read_at, get = row["read_at"], row.get
-            if read_at not in times:
-                times[read_at] = str(read_at)
-            write(
-                (
-                    line,
-                    get("meter_id") or "",
-                    get("address") or "",
-                    get("register", "total"),
-                    times[read_at],
-                    row["kind"],
-                    row["source"],
-                    row["index"],
-                    get("note") or "",
+            at = times.get(read_at)
+            if at is None:
+                at = times[read_at] = str(read_at)
+            meter_id, register = get("meter_id") or "", get("register", "total")
+            address, note = get("address") or "", get("note") or ""
+            kind, source, index = row["kind"], row["source"], row["index"]
+            if address or note:  # what may have to be quoted
+                write(
+                    (line, meter_id, address, register, at, kind, source, index, note)
                 )
-            )
+            else:
+                plain(f"{line},{meter_id},,{register},{at},{kind},{source},{index},\n")
         buffer.seek(0)
         self.env.cr.execute(STAGE_SQL)
         self.env.cr.copy_expert(
             "COPY amr_reading_stage FROM STDIN WITH (FORMAT csv)", buffer
         )
+        if not all(row.get("meter_id") for row in rows):
+            self.env.cr.execute(RESOLVE_SQL, {"company": self.env.company.id})
+        self.env.cr.execute(SPAN_SQL)
 
     @api.model
     def _record_verdicts(self, duplicates):
@@ -197,7 +262,8 @@ class AmrReading(models.Model):
     @api.model
     def _answer_exceptions(self):
         """Close the exceptions that a good reading of this delivery has answered."""
-        self.env["amr.exception"].flush_model()
+        for name in ("amr.exception", "amr.reading.verdict"):
+            self.env[name].flush_model()
         for exception_id, index, read_at in self.env.execute_query(SQL(ANSWERS_SQL)):
             self.env["amr.exception"].browse(exception_id)._settle(
                 self.env._(
@@ -211,14 +277,13 @@ class AmrReading(models.Model):
     def _settle_cleared(self, cleared):
         """Use what came in again and fits now; its exceptions are settled.
 
-        :param list cleared: ``(reading id, exception id)``
+        :param list cleared: ids of readings
         """
         if not cleared:
             return
-        readings = self.browse({reading_id for reading_id, _exception in cleared})
-        exceptions = self.env["amr.exception"].browse({row[1] for row in cleared})
+        readings = self.browse(cleared)
         readings.meter_id._refresh_latest()
-        for exception in exceptions:
+        for exception in readings.verdict_ids.exception_id:
             if exception.state == "open" and not exception._get_suspects():
                 exception._settle(
                     self.env._("It came in again, and nothing speaks against it now.")

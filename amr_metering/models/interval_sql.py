@@ -1,23 +1,37 @@
 """The statements behind the interval store (``amr.interval._ingest``)."""
 
-from .reading_sql import KNOWN, SPAN
+from .reading_sql import KNOWN
+from .reading_walk_sql import IN_ORDER, NEXT, SERIES, WALK
 
 # What is known around the delivery is looked for no further away than this: it keeps
 # PostgreSQL out of the partitions of other years.
 NEIGHBOURHOOD = "40 days"
 
-# As in amr_reading_ingest: one sort puts every new row between its neighbours.
-CHECK_SQL = f"""
-    DROP TABLE IF EXISTS amr_interval_checked;
-    CREATE TEMPORARY TABLE amr_interval_checked ON COMMIT DROP AS
-    WITH span AS ({SPAN}), usable AS NOT MATERIALIZED (
+AROUND = f"""
+    usable AS NOT MATERIALIZED (
         SELECT meter_id, register, read_at, index FROM amr_interval
          WHERE quality IN ('ok', 'estimated')
            AND read_at BETWEEN %(first)s::timestamp - %(near)s::interval
                            AND %(last)s::timestamp + %(near)s::interval
     ), known AS (
         {KNOWN}
-    ), series AS (
+    )
+"""
+
+FINDING = """
+           CASE
+             WHEN {p}.read_at > (now() AT TIME ZONE 'UTC') + %(tolerance)s::interval
+               THEN 'future'
+             WHEN {before}at = {p}.read_at THEN 'conflict'
+             WHEN {fall} OR {contradicted} THEN 'negative'
+           END
+"""
+
+# As in reading_sql: one sort puts every new row between its neighbours.
+CHECK_SQL = f"""
+    DROP TABLE IF EXISTS amr_interval_checked;
+    CREATE TEMPORARY TABLE amr_interval_checked ON COMMIT DROP AS
+    WITH span AS NOT MATERIALIZED (TABLE amr_reading_span), {AROUND}, series AS (
         SELECT true AS fresh, line, meter_id, register, read_at, source, index
           FROM amr_reading_stage WHERE meter_id IS NOT NULL
         UNION ALL
@@ -28,51 +42,83 @@ CHECK_SQL = f"""
           FROM series
         WINDOW w AS (PARTITION BY meter_id, register ORDER BY read_at, fresh, index)
     )
-    SELECT p.line, p.meter_id, p.register, p.read_at, p.source, p.index, p.before_index,
-           CASE
-             WHEN p.read_at > (now() AT TIME ZONE 'UTC') + %(tolerance)s::interval
-               THEN 'future'
-             WHEN p.before_at = p.read_at THEN 'conflict'
-             WHEN amr_index_step(p.before_index, p.index, mm.digits) < 0 THEN 'negative'
-             WHEN NOT p.after_fresh
-              AND amr_index_step(p.index, p.after_index, mm.digits) < 0 THEN 'negative'
-           END AS finding
+    SELECT p.line, p.meter_id, p.register, p.read_at, p.source, p.index,
+           {
+    FINDING.format(
+        p="p",
+        before="p.before_",
+        fall="p.index < p.before_index",
+        contradicted="NOT p.after_fresh AND p.after_index < p.index",
+    )
+}::varchar AS finding
       FROM placed p
-      JOIN amr_meter m ON m.id = p.meter_id
-      JOIN amr_meter_model mm ON mm.id = m.model_id
      WHERE p.fresh
        AND (p.before_at = p.read_at AND p.before_index = p.index) IS NOT TRUE
 """
 
-# As in reading_sql: where a neighbour is held back itself, the highest that is used
-# counts.
-HOLD_SQL = """
-    WITH fallen AS (
-        SELECT meter_id, register FROM amr_interval_checked WHERE finding = 'negative'
-        EXCEPT
-        SELECT meter_id, register FROM amr_interval_checked
-         WHERE finding IS NULL AND index < before_index
-    ), known AS (
-        SELECT line, read_at, index, meter_id, register, finding,
-               CASE WHEN finding IS NULL THEN index END AS own,
-               CASE WHEN (LAG(finding) OVER w IS NOT NULL
-                          AND LAG(index) OVER w = before_index) IS NOT TRUE
-                    THEN before_index END AS base
-          FROM amr_interval_checked JOIN fallen USING (meter_id, register)
-        WINDOW w AS (PARTITION BY meter_id, register ORDER BY read_at, index)
-    ), used AS (
-        SELECT line, finding,
-               GREATEST(max(base) OVER w,
-                        max(own) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING
-                                                  AND 1 PRECEDING)) AS highest
-          FROM known
-        WINDOW w AS (PARTITION BY meter_id, register ORDER BY read_at, index)
+# As in reading_sql.
+WALK_SQL = WALK.format(
+    table="amr_interval_checked",
+    fall="NULL",
+    more="",
+    if_more="",
+    rows=f"""
+        WITH span AS MATERIALIZED (
+            SELECT * FROM amr_reading_span WHERE (meter_id, register) IN (
+                SELECT meter_id, register FROM amr_interval_checked
+                 WHERE finding IS NOT NULL)
+        ), {AROUND}, series AS (
+            SELECT c.ctid AS spot, true AS fresh, c.meter_id, c.register, c.read_at,
+                   'hourly'::varchar AS kind, c.index, c.finding
+              FROM amr_interval_checked c JOIN span USING (meter_id, register)
+            UNION ALL
+            SELECT NULL, false, meter_id, register, read_at, 'hourly', index, NULL
+              FROM known
+        ), placed AS ({SERIES})
+        SELECT p.*, NULL::varchar AS source, n.index AS next_index, mm.digits
+          FROM placed p
+          JOIN amr_meter m ON m.id = p.meter_id
+          JOIN amr_meter_model mm ON mm.id = m.model_id
+          {NEXT}
+          {IN_ORDER}
+    """,
+    finding=FINDING.format(
+        p="this",
+        before="before.",
+        fall="amr_index_step(before.index, this.index, this.digits) < 0",
+        contradicted="amr_index_step(this.index, this.next_index, this.digits) < 0",
+    ),
+    held="odd IS NOT NULL",
+)
+
+# As in reading_sql; a value whose freeze somebody put aside stays aside, too.
+AGAIN_SQL = """
+    WITH seen AS MATERIALIZED (
+        SELECT meter_id, register FROM amr_reading_span s
+         WHERE EXISTS (SELECT 1 FROM amr_interval i
+                        WHERE i.meter_id = s.meter_id AND i.register = s.register
+                          AND i.read_at BETWEEN s.lo AND s.hi
+                          AND i.read_at BETWEEN %(first)s AND %(last)s)
     )
-    UPDATE amr_interval_checked c SET finding = 'negative'
-      FROM used u, amr_meter m, amr_meter_model mm
-     WHERE c.line = u.line AND u.finding IS NULL
-       AND m.id = c.meter_id AND mm.id = m.model_id
-       AND amr_index_step(u.highest, c.index, mm.digits) < 0
+    SELECT c.line,
+           k.quality = 'suspect' AND k.received_at >= k.read_at AND EXISTS (
+                SELECT 1 FROM amr_exception e
+                 WHERE e.meter_id = c.meter_id AND e.state = 'open'
+                   AND e.kind IN ('conflict', 'negative'))
+           AND NOT EXISTS (
+                SELECT 1 FROM amr_reading r
+                 WHERE r.meter_id = c.meter_id AND r.register = c.register
+                   AND r.kind = 'daily' AND r.read_at = c.read_at AND r.index = c.index
+                   AND r.quality = 'suspect' AND (r.put_aside OR NOT EXISTS (
+                        SELECT 1 FROM amr_reading_verdict v
+                          JOIN amr_exception e ON e.id = v.exception_id
+                         WHERE v.reading_id = r.id AND e.state = 'open')))
+      FROM amr_interval_checked c JOIN seen USING (meter_id, register)
+     CROSS JOIN LATERAL (
+        SELECT i.quality, i.read_at, i.received_at FROM amr_interval i
+         WHERE i.meter_id = c.meter_id AND i.register = c.register
+           AND i.read_at = c.read_at AND i.index = c.index
+        OFFSET 0) k
 """
 
 INSERT_SQL = """
@@ -83,42 +129,16 @@ INSERT_SQL = """
                 WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
            now() AT TIME ZONE 'UTC'
       FROM amr_interval_checked
-    ON CONFLICT DO NOTHING
+     WHERE line <> ALL (%(again)s::int[])
 """
 
-# As in reading_sql: what was known before stays what was made of it …
-AGAIN_SQL = """
-    DROP TABLE IF EXISTS amr_interval_again;
-    CREATE TEMPORARY TABLE amr_interval_again ON COMMIT DROP AS
-    SELECT c.line, c.meter_id, c.finding, k.*
-      FROM amr_interval_checked c
-     CROSS JOIN LATERAL (
-        SELECT i.id, i.read_at, i.received_at, i.quality FROM amr_interval i
-         WHERE i.meter_id = c.meter_id AND i.register = c.register
-           AND i.read_at = c.read_at AND i.index = c.index AND i.id <= %(last)s
-        OFFSET 0) k;
-    DELETE FROM amr_interval_checked
-     WHERE line IN (SELECT line FROM amr_interval_again)
-"""
-
-# … unless nothing speaks against it any more and nobody has decided on it.
 CLEARED_SQL = """
     UPDATE amr_interval i SET quality = 'ok'
-      FROM amr_interval_again a
-     WHERE i.meter_id = a.meter_id AND i.read_at = a.read_at AND i.id = a.id
-       AND a.quality = 'suspect' AND a.finding IS NULL AND a.received_at >= a.read_at
-       AND EXISTS (SELECT 1 FROM amr_exception e
-                    WHERE e.meter_id = a.meter_id AND e.state = 'open'
-                      AND e.kind IN ('conflict', 'negative'))
-       AND NOT EXISTS (  -- somebody put its freeze aside
-            SELECT 1 FROM amr_reading r
-             WHERE r.meter_id = i.meter_id AND r.register = i.register
-               AND r.kind = 'daily' AND r.read_at = i.read_at AND r.index = i.index
-               AND r.quality = 'suspect' AND NOT EXISTS (
-                    SELECT 1 FROM amr_reading_verdict v
-                      JOIN amr_exception e ON e.id = v.exception_id
-                     WHERE v.reading_id = r.id AND e.state = 'open'))
-    RETURNING i.id
+      FROM amr_interval_checked c
+     WHERE c.line = ANY (%(again)s) AND c.finding IS NULL
+       AND i.meter_id = c.meter_id AND i.register = c.register
+       AND i.read_at = c.read_at AND i.index = c.index
+    RETURNING c.line, i.id
 """
 
 LATEST_SQL = """

@@ -15,15 +15,17 @@ READING = """
         OFFSET 0) r
 """
 
-# The first reading enables a meter; said here, that costs no update of its own.
+# The first reading enables a meter; said here, that costs no update of its own. Only
+# what nothing came after, but itself once more, can be the latest: that spares a sort.
 LATEST_SQL = """
     UPDATE amr_meter m
        SET latest_index = r.index, latest_at = r.read_at,
            state = CASE m.state WHEN 'not_enabled' THEN 'normal' ELSE m.state END
       FROM (SELECT DISTINCT ON (c.meter_id) c.meter_id, c.index, c.read_at
               FROM amr_reading_checked c
-             WHERE c.register = 'total' AND c.severity IS DISTINCT FROM 'suspect'
-               AND c.source <> 'estimate'
+             WHERE (c.after_at IS NULL OR c.after_at = c.read_at)
+               AND c.register = 'total' AND c.source <> 'estimate'
+               AND c.severity IS DISTINCT FROM 'suspect'
              ORDER BY c.meter_id, c.read_at DESC, c.line DESC) r
       JOIN amr_meter o ON o.id = r.meter_id
      WHERE m.id = r.meter_id
@@ -34,7 +36,7 @@ LATEST_SQL = """
 ANSWERED_SQL = """
     UPDATE amr_meter SET comm_fault_since = NULL
      WHERE comm_fault_since IS NOT NULL AND id IN (
-        SELECT meter_id FROM amr_reading_stage WHERE source IN ('remote', 'push'))
+        SELECT meter_id FROM amr_reading_span WHERE answered)
 """
 
 
@@ -81,7 +83,7 @@ SUPERSEDE_SQL = f"""
     WITH guess AS MATERIALIZED (
         SELECT id, meter_id, register, read_at, kind, index FROM amr_reading
          WHERE quality = 'estimated' AND superseded_by_id IS NULL
-           AND meter_id IN (SELECT meter_id FROM amr_reading_stage)
+           AND meter_id IN (SELECT meter_id FROM amr_reading_span)
     )
     UPDATE amr_reading k SET superseded_by_id = r.id
       FROM guess e
@@ -94,36 +96,56 @@ SUPERSEDE_SQL = f"""
                    AND NOT amr_rolled_over(e.index, c.index, c.digits)
                 OR c.source <> 'estimate' AND e.read_at > c.read_at
                    AND e.index < c.index
-                   AND (c.after_at IS NULL OR e.read_at < c.after_at)
+                   AND (c.after_at IS NULL OR c.after_at = c.read_at
+                        OR e.read_at < c.after_at)
                    AND NOT amr_rolled_over(c.index, e.index, c.digits))
       {READING.format("c")}
      WHERE k.id = e.id AND r.id <> e.id
 """
 
-# Exceptions that a good reading has answered: the meter was read, has moved again, or
-# what was read later fits what was read before the suspect ones.
+# Exceptions that a good reading of this delivery has answered: the meter was read, has
+# moved again, or what was read later fits what was read before the suspect one. Of
+# several suspects each must be followed by such a reading, now or before; one that was
+# delivered before the suspect says nothing about it.
 ANSWERS_SQL = """
-    WITH open AS MATERIALIZED (
-        SELECT e.id, e.kind, e.meter_id, e.found_at, e.create_date, s.first_at,
-               s.last_at
+    WITH fitting AS MATERIALIZED (
+        SELECT c.* FROM amr_reading_checked c
+         WHERE c.severity IS NULL AND c.source <> 'estimate' AND c.meter_id IN (
+            SELECT meter_id FROM amr_exception WHERE state = 'open')
+    ), open AS MATERIALIZED (
+        SELECT e.id, e.kind, e.meter_id, e.found_at, e.create_date
           FROM amr_exception e
-          LEFT JOIN LATERAL (
-            SELECT min(r.read_at) AS first_at, max(r.read_at) AS last_at
-              FROM amr_reading_verdict v JOIN amr_reading r ON r.id = v.reading_id
-             WHERE v.exception_id = e.id AND r.quality = 'suspect') s ON true
-         WHERE e.state = 'open'
-           AND e.meter_id IN (SELECT meter_id FROM amr_reading_stage)
+         WHERE e.state = 'open' AND e.meter_id IN (SELECT meter_id FROM fitting)
            AND e.kind IN ('missing', 'static', 'future', 'negative', 'rollover', 'high')
+    ), suspect AS MATERIALIZED (
+        SELECT DISTINCT e.id AS exception_id, r.id, r.meter_id, r.register, r.read_at,
+               r.received_at
+          FROM open e
+          JOIN amr_reading_verdict v ON v.exception_id = e.id
+          JOIN amr_reading r ON r.id = v.reading_id AND r.quality = 'suspect'
+         WHERE e.kind IN ('negative', 'rollover', 'high')
     )
     SELECT DISTINCT ON (e.id) e.id, c.index::text, c.read_at
-      FROM open e JOIN amr_reading_checked c ON c.meter_id = e.meter_id
-     WHERE c.finding IS NULL AND c.source <> 'estimate'
-       AND (e.kind = 'missing' AND c.read_at >= e.found_at
-            OR e.kind = 'static' AND c.index > c.before_index
-               AND c.read_at > e.found_at
-            OR e.kind = 'future' AND c.read_at >= e.create_date
-            OR e.kind IN ('negative', 'rollover', 'high')
-               AND c.read_at > e.last_at AND c.before_at < e.first_at)
+      FROM open e JOIN fitting c ON c.meter_id = e.meter_id
+     WHERE e.kind = 'missing' AND c.read_at >= e.found_at
+        OR e.kind = 'static' AND c.index > c.before_index AND c.read_at > e.found_at
+        OR e.kind = 'future' AND c.read_at >= e.create_date
+        OR EXISTS (
+            SELECT 1 FROM suspect s
+             WHERE s.exception_id = e.id AND s.register = c.register
+               AND c.before_at < s.read_at AND s.read_at < c.read_at)
+           AND NOT EXISTS (
+            SELECT 1 FROM suspect s LEFT JOIN LATERAL (
+                SELECT r.id, r.received_at FROM amr_reading r
+                 WHERE r.meter_id = s.meter_id AND r.register = s.register
+                   AND r.read_at > s.read_at AND r.quality = 'ok'
+                   AND r.superseded_by_id IS NULL
+                 ORDER BY r.read_at, r.id LIMIT 1) n ON true
+             WHERE s.exception_id = e.id AND (
+                n.id IS NULL OR n.received_at < s.received_at OR EXISTS (
+                    SELECT 1 FROM amr_reading_verdict v
+                     WHERE v.reading_id = n.id
+                       AND v.kind NOT IN ('skew', 'late', 'duplicate'))))
      ORDER BY e.id, c.read_at DESC
 """
 
@@ -134,27 +156,8 @@ FUNCTIONS_SQL = """
         SELECT before_index >= 0.95 * 10 ^ digits
            AND after_index <= 0.05 * 10 ^ digits
     $$;
-    CREATE OR REPLACE FUNCTION amr_fall(
-        meter integer, reg varchar, before_at timestamp, before_index numeric,
-        at timestamp, index numeric, digits integer, times numeric
-    ) RETURNS varchar STABLE LANGUAGE sql AS $$
-        SELECT CASE
-            WHEN NOT amr_rolled_over(before_index, index, digits) THEN 'negative'
-            WHEN times IS NULL THEN NULL
-            WHEN 10 ^ digits - before_index + index > 0.001 * 10 ^ digits
-                 + times * EXTRACT(epoch FROM at - before_at)
-                   * (SELECT (before_index - r.index)
-                             / EXTRACT(epoch FROM before_at - r.read_at)
-                        FROM amr_reading r
-                       WHERE r.meter_id = meter AND r.register = reg
-                         AND r.quality = 'ok' AND r.superseded_by_id IS NULL
-                         AND r.read_at BETWEEN before_at - interval '90 days'
-                                           AND before_at - interval '1 day'
-                         AND r.index <= before_index
-                       ORDER BY r.read_at LIMIT 1)
-              THEN 'rollover'
-        END
-    $$;
+    DROP FUNCTION IF EXISTS amr_fall(
+        integer, varchar, timestamp, numeric, timestamp, numeric, integer, numeric);
     CREATE OR REPLACE FUNCTION amr_factor_at(
         meter integer, at timestamp
     ) RETURNS numeric STABLE LANGUAGE plpgsql AS $$

@@ -1,7 +1,7 @@
 """How the one door (``amr.reading._ingest``) looks at a delivery and takes it in."""
 
 # how many months lie between a reading and the one before it
-MONTHS = "(EXTRACT(epoch FROM {0}.read_at - {0}.before_at) / (86400 * 30.4375))"
+MONTHS = "(EXTRACT(epoch FROM {} - {}) / (86400 * 30.4375))"
 
 VERDICT_COLUMNS = """
     rule_id, kind, severity, meter_id, reading_id, register, at, before_index, index,
@@ -26,13 +26,18 @@ RESOLVE_SQL = """
        AND m.company_id = %(company)s
 """
 
-# What a delivery spans, and what is known before, within and after it: fetched once per
-# meter and register, not per row. The statement itself says what is ``usable``.
-SPAN = """
-        SELECT meter_id, register, min(read_at) AS lo, max(read_at) AS hi
-          FROM amr_reading_stage WHERE meter_id IS NOT NULL
-         GROUP BY meter_id, register
+# What a delivery spans: once per meter and register, not per row.
+SPAN_SQL = """
+    DROP TABLE IF EXISTS amr_reading_span;
+    CREATE TEMPORARY TABLE amr_reading_span ON COMMIT DROP AS
+    SELECT meter_id, register, min(read_at) AS lo, max(read_at) AS hi,
+           bool_or(source IN ('remote', 'push')) AS answered
+      FROM amr_reading_stage WHERE meter_id IS NOT NULL
+     GROUP BY meter_id, register
 """
+
+# What is known before, within and after each ``span``. The statement itself says what
+# is ``usable``.
 KNOWN = """
         SELECT k.* FROM span s CROSS JOIN LATERAL (
             (SELECT u.* FROM usable u
@@ -50,11 +55,10 @@ KNOWN = """
               ORDER BY u.read_at LIMIT 1)) k
 """
 
-# One sort puts every new row between its neighbours in time. Only what was read counts
-# as a neighbour: an estimate gives way to a reading, not the reverse.
-CHECK_SQL = f"""
-    CREATE TEMPORARY TABLE amr_reading_checked ON COMMIT DROP AS
-    WITH span AS ({SPAN}), usable AS NOT MATERIALIZED (
+# Only what was read counts as a neighbour: an estimate gives way to a reading, not the
+# reverse. The limits are those of the tariff in force.
+AROUND = f"""
+    usable AS NOT MATERIALIZED (
         SELECT meter_id, register, read_at, kind, index FROM amr_reading
          WHERE quality = 'ok' AND superseded_by_id IS NULL
     ), known AS (
@@ -63,20 +67,6 @@ CHECK_SQL = f"""
         SELECT i.meter_id, s.register, i.date_from, 'opening', i.start_index
           FROM span s JOIN amr_installation i ON i.meter_id = s.meter_id
          WHERE s.register = 'total' AND i.date_from < s.hi
-    ), series AS (
-        SELECT true AS fresh, line, meter_id, register, read_at, kind, source, index,
-               note
-          FROM amr_reading_stage WHERE meter_id IS NOT NULL
-        UNION ALL
-        SELECT false, NULL, meter_id, register, read_at, kind, NULL, index, NULL
-          FROM known
-    ), placed AS (
-        SELECT *, LAG(index) OVER w AS before_index, LAG(read_at) OVER w AS before_at,
-               LAG(kind) OVER w AS before_kind, LEAD(index) OVER w AS after_index,
-               LEAD(read_at) OVER w AS after_at, LEAD(fresh) OVER w AS after_fresh
-          FROM series
-        WINDOW w AS (PARTITION BY meter_id, register
-                     ORDER BY read_at, kind, fresh, index)
     ), policy AS (
         SELECT place, community_id, utility_id, company_id,
                max(limit_value) FILTER (WHERE kind = 'rollover') AS roll_over_times,
@@ -86,7 +76,7 @@ CHECK_SQL = f"""
                    * interval '1 minute' AS skew,
                max(days) FILTER (WHERE kind = 'late') * interval '1 day' AS late
           FROM amr_vee_effective GROUP BY place, community_id, utility_id, company_id
-    ), who AS (
+    ), who AS MATERIALIZED (
         SELECT m.id, m.company_id, m.factor, mm.digits, c.tz, p.place,
                -- its factor changed once, or it was somewhere else
                EXISTS (SELECT 1 FROM amr_installation i
@@ -102,7 +92,7 @@ CHECK_SQL = f"""
             ON COALESCE(p.community_id, 0) = COALESCE(m.community_id, 0)
            AND p.utility_id = m.utility_id AND p.company_id = m.company_id
          WHERE m.id IN (SELECT meter_id FROM span)
-    ), limits AS (
+    ), limits AS MATERIALIZED (
         SELECT m.id AS meter_id, v.normal_min, v.normal_max,
                GREATEST(g.date_from, v.date_from::timestamp
                         AT TIME ZONE c.tz AT TIME ZONE 'UTC') AS from_at,
@@ -115,49 +105,120 @@ CHECK_SQL = f"""
          WHERE (v.normal_max > 0 OR v.normal_min > 0)
            AND m.id IN (SELECT meter_id FROM span)
     )
+"""
+LIMITED = """
+      LEFT JOIN limits l ON l.meter_id = p.meter_id
+           AND l.from_at < p.read_at AND (l.to_at IS NULL OR l.to_at >= p.read_at)
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN w.seam THEN amr_factor_at(p.meter_id, p.read_at)
+                    ELSE w.factor END AS factor) f
+"""
+
+# What is odd about a row of meter ``w`` after the one before it; its use is within
+# limits ``l``. What a fall means, and whether what is known next contradicts, is said
+# by the statement.
+FINDING = """
+           CASE
+             WHEN {p}.read_at > {w}.future_from THEN 'future'
+             WHEN {before}at = {p}.read_at AND {before}kind = {p}.kind
+               THEN 'conflict'
+             WHEN {fallen} THEN {fall}
+             WHEN {contradicted} THEN 'negative'
+             WHEN {l}.normal_max > 0 AND {p}.source <> 'estimate'
+                  AND ({p}.index - {before}index) * {factor} > {l}.normal_max
+                  AND ({p}.index - {before}index) * {factor}
+                      > {l}.normal_max * {months}
+               THEN 'high'
+             WHEN {l}.normal_min > 0 AND {p}.index >= {before}index
+                  AND {p}.read_at - {before}at > interval '27 days'
+                  AND {p}.source <> 'estimate'
+                  AND ({p}.index - {before}index) * {factor}
+                      < {l}.normal_min * {months}
+               THEN 'low'
+           END
+"""
+
+# One sort puts every new row between its neighbours in time. Whatever falls is taken
+# for negative here, and every neighbour for used: WALK_SQL looks closer where that
+# matters.
+CHECK_SQL = f"""
+    DROP TABLE IF EXISTS amr_reading_checked;
+    CREATE TEMPORARY TABLE amr_reading_checked ON COMMIT DROP AS
+    WITH span AS NOT MATERIALIZED (TABLE amr_reading_span), {AROUND}, series AS (
+        SELECT true AS fresh, line, meter_id, register, read_at, kind, source, index,
+               note
+          FROM amr_reading_stage WHERE meter_id IS NOT NULL
+        UNION ALL
+        SELECT false, NULL, meter_id, register, read_at, kind, NULL, index, NULL
+          FROM known
+    ), placed AS (
+        SELECT *, LAG(index) OVER w AS before_index, LAG(read_at) OVER w AS before_at,
+               LAG(kind) OVER w AS before_kind, LEAD(index) OVER w AS after_index,
+               LEAD(read_at) OVER w AS after_at, LEAD(source) OVER w AS after_source,
+               LEAD(fresh) OVER w AS after_fresh
+          FROM series
+        WINDOW w AS (PARTITION BY meter_id, register
+                     ORDER BY read_at, kind, fresh, index)
+    )
     SELECT p.line, p.meter_id, p.register, p.read_at, p.kind, p.source, p.index, p.note,
-           p.before_index, p.before_at, p.after_at, w.company_id, w.place, w.digits,
+           p.before_index, p.before_at,
+           CASE WHEN p.after_source IS DISTINCT FROM 'estimate' THEN p.after_at END
+               AS after_at, w.company_id, w.place, w.digits,
            l.normal_min, l.normal_max, NULL::varchar AS severity,
            NULL::numeric AS usage, NULL::numeric AS limit_value,
-           CASE
-             WHEN p.read_at > w.future_from THEN 'future'
-             WHEN p.before_at = p.read_at AND p.before_kind = p.kind THEN 'conflict'
-             WHEN p.index < p.before_index AND fall.kind IS NOT NULL THEN fall.kind
-             WHEN NOT p.after_fresh AND p.after_index < p.index
-                  AND NOT amr_rolled_over(p.index, p.after_index, w.digits)
-               THEN 'negative'
-             WHEN l.normal_max > 0 AND p.source <> 'estimate'
-                  AND (p.index - p.before_index) * f.factor > l.normal_max
-                  AND (p.index - p.before_index) * f.factor
-                      > l.normal_max * {MONTHS.format("p")} THEN 'high'
-             WHEN l.normal_min > 0 AND p.index >= p.before_index
-                  AND p.read_at - p.before_at > interval '27 days'
-                  AND p.source <> 'estimate'
-                  AND (p.index - p.before_index) * f.factor
-                      < l.normal_min * {MONTHS.format("p")} THEN 'low'
-           END AS finding,
+           {
+    FINDING.format(
+        p="p",
+        before="p.before_",
+        w="w",
+        l="l",
+        factor="f.factor",
+        months=MONTHS.format("p.read_at", "p.before_at"),
+        fallen="p.index < p.before_index",
+        fall="'negative'",
+        contradicted="NOT p.after_fresh AND p.after_index < p.index",
+    )
+} AS finding,
            p.kind IN ('daily', 'monthly') AND p.source <> 'estimate'
            AND (p.read_at AT TIME ZONE 'UTC' AT TIME ZONE w.tz)::time
                BETWEEN w.skew_from AND w.skew_to AS skew,
            p.read_at < w.late_before AND p.source NOT IN ('import', 'estimate') AS late
       FROM placed p
       JOIN who w ON w.id = p.meter_id
-      LEFT JOIN limits l ON l.meter_id = p.meter_id
-           AND l.from_at < p.read_at AND (l.to_at IS NULL OR l.to_at >= p.read_at)
-     CROSS JOIN LATERAL (
-        SELECT CASE WHEN w.seam THEN amr_factor_at(p.meter_id, p.read_at)
-                    ELSE w.factor END AS factor) f
-     CROSS JOIN LATERAL (
-        SELECT CASE WHEN p.index < p.before_index
-                    THEN amr_fall(p.meter_id, p.register, p.before_at, p.before_index,
-                                  p.read_at, p.index, w.digits, w.roll_over_times)
-               END AS kind) fall
+      {LIMITED}
      WHERE p.fresh AND (p.before_at = p.read_at AND p.before_kind = p.kind
                         AND p.before_index = p.index) IS NOT TRUE
 """
 
+# What is stored already under the very same key. It moves nothing, unless it was held
+# back and nothing speaks against it any more: not what somebody put aside or resolved
+# as it is, and not what was stamped later than it came in: the clock was wrong, and
+# time passing makes it no better. (OFFSET 0: looked up one by one by the key, whatever
+# the planner believes a table that has just grown to hold.)
+AGAIN_SQL = """
+    WITH seen AS MATERIALIZED (
+        SELECT meter_id, register FROM amr_reading_span s
+         WHERE EXISTS (SELECT 1 FROM amr_reading r
+                        WHERE r.meter_id = s.meter_id
+                          AND r.read_at BETWEEN s.lo AND s.hi)
+    )
+    SELECT c.line,
+           k.quality = 'suspect' AND k.superseded_by_id IS NULL
+           AND k.put_aside IS NOT TRUE AND EXISTS (
+                SELECT 1 FROM amr_reading_verdict v
+                  JOIN amr_exception e ON e.id = v.exception_id AND e.state = 'open'
+                 WHERE v.reading_id = k.id AND v.severity = 'suspect'
+                   AND v.kind <> 'future')
+      FROM amr_reading_checked c JOIN seen USING (meter_id, register)
+     CROSS JOIN LATERAL (
+        SELECT r.* FROM amr_reading r
+         WHERE r.meter_id = c.meter_id AND r.register = c.register
+           AND r.kind = c.kind AND r.read_at = c.read_at AND r.index = c.index
+        OFFSET 0) k
+"""
 # The figures of a finding; one whose rule is switched off is none. A fall that is no
 # negative use goes through zero.
+JUDGED_MONTHS = MONTHS.format("c.read_at", "c.before_at")
 JUDGE_SQL = f"""
     UPDATE amr_reading_checked c
        SET severity = e.severity,
@@ -165,50 +226,13 @@ JUDGE_SQL = f"""
                     + CASE WHEN c.finding = 'rollover' THEN 10 ^ c.digits ELSE 0 END)
                    * amr_factor_at(c.meter_id, c.read_at),
            limit_value = CASE c.finding
-                WHEN 'high' THEN c.normal_max * GREATEST(1, {MONTHS.format("c")})
-                WHEN 'low' THEN c.normal_min * {MONTHS.format("c")} END
+                WHEN 'high' THEN c.normal_max * GREATEST(1, {JUDGED_MONTHS})
+                WHEN 'low' THEN c.normal_min * {JUDGED_MONTHS} END
       FROM amr_vee_effective e
      WHERE c.finding IS NOT NULL AND e.place = c.place AND e.kind = c.finding
 """
 
-# Each new row was compared with the one before it; where that one is held back itself,
-# the highest that is used counts. Only where something fell, and no register went
-# through zero.
-HOLD_SQL = """
-    WITH fallen AS (
-        SELECT meter_id, register FROM amr_reading_checked
-         WHERE finding = 'negative' AND severity = 'suspect'
-        EXCEPT
-        SELECT meter_id, register FROM amr_reading_checked
-         WHERE severity IS DISTINCT FROM 'suspect' AND index < before_index
-    ), known AS (
-        SELECT line, read_at, kind, index, meter_id, register, severity,
-               CASE WHEN severity IS DISTINCT FROM 'suspect' AND source <> 'estimate'
-                    THEN index END AS own,
-               CASE WHEN (LAG(severity) OVER w = 'suspect'
-                          AND LAG(index) OVER w = before_index) IS NOT TRUE
-                    THEN before_index END AS base
-          FROM amr_reading_checked JOIN fallen USING (meter_id, register)
-        WINDOW w AS (PARTITION BY meter_id, register ORDER BY read_at, kind, index)
-    ), used AS (
-        SELECT line, severity,
-               GREATEST(max(base) OVER w,
-                        max(own) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING
-                                                  AND 1 PRECEDING)) AS highest
-          FROM known
-        WINDOW w AS (PARTITION BY meter_id, register ORDER BY read_at, kind, index)
-    )
-    UPDATE amr_reading_checked c
-       SET finding = 'negative', severity = e.severity, before_index = u.highest,
-           usage = (c.index - u.highest) * amr_factor_at(c.meter_id, c.read_at),
-           limit_value = NULL
-      FROM used u, amr_vee_effective e
-     WHERE c.line = u.line AND u.severity IS DISTINCT FROM 'suspect'
-       AND c.index < u.highest
-       AND NOT amr_rolled_over(u.highest, c.index, c.digits)
-       AND e.place = c.place AND e.kind = 'negative'
-"""
-
+# ``again``: lines of what is stored already.
 INSERT_SQL = """
     INSERT INTO amr_reading (meter_id, register, read_at, kind, source, index, quality,
                              company_id, received_at, note)
@@ -217,45 +241,17 @@ INSERT_SQL = """
                 WHEN source = 'estimate' THEN 'estimated' ELSE 'ok' END,
            company_id, now() AT TIME ZONE 'UTC', note
       FROM amr_reading_checked
-    ON CONFLICT DO NOTHING
+     WHERE line <> ALL (%(again)s::int[])
 """
 
-# Ids grow: what was known before has none greater than this.
-LAST_ID_SQL = "SELECT COALESCE(pg_sequence_last_value(%s::regclass), 0)"
-
-# Known before and not used: held back, superseded, or an estimate. What was made of it
-# stays, so it leaves the delivery here. (OFFSET 0: looked up one by one by the key,
-# whatever the planner believes a table that has just grown to hold.)
-AGAIN_SQL = """
-    DROP TABLE IF EXISTS amr_reading_again;
-    CREATE TEMPORARY TABLE amr_reading_again ON COMMIT DROP AS
-    SELECT c.line, c.severity, k.id AS reading_id
-      FROM amr_reading_checked c
-     CROSS JOIN LATERAL (
-        SELECT r.id FROM amr_reading r
-         WHERE r.meter_id = c.meter_id AND r.register = c.register
-           AND r.kind = c.kind AND r.read_at = c.read_at AND r.index = c.index
-           AND r.id <= %(last)s OFFSET 0) k
-"""
-
-# A reading that the rules held back, that came in again and that nothing speaks against
-# any more. Not one that somebody put aside, or resolved as it is; and not one stamped
-# later than it came in: the clock was wrong, and time passing makes it no better.
+# What was held back, came in again and fits is used.
 CLEARED_SQL = """
     UPDATE amr_reading k SET quality = 'ok'
-      FROM amr_reading_again a
-      JOIN amr_reading_verdict v ON v.reading_id = a.reading_id
-           AND v.severity = 'suspect' AND v.kind <> 'future'
-      JOIN amr_exception e ON e.id = v.exception_id AND e.state = 'open'
-     WHERE k.id = a.reading_id AND k.quality = 'suspect'
-       AND k.superseded_by_id IS NULL AND a.severity IS DISTINCT FROM 'suspect'
-    RETURNING k.id, e.id
-"""
-
-# What came in again moves nothing, but what is used from now on: estimates give way to
-# it as to what is new.
-FORGET_SQL = """
-    DELETE FROM amr_reading_checked
-     WHERE line IN (SELECT line FROM amr_reading_again
-                     WHERE reading_id <> ALL (%(cleared)s::int[]))
+      FROM amr_reading_checked c, amr_reading_verdict v, amr_exception e
+     WHERE c.line = ANY (%(again)s) AND c.severity IS DISTINCT FROM 'suspect'
+       AND k.meter_id = c.meter_id AND k.register = c.register AND k.kind = c.kind
+       AND k.read_at = c.read_at AND k.index = c.index
+       AND v.reading_id = k.id AND v.severity = 'suspect'
+       AND e.id = v.exception_id AND e.state = 'open'
+    RETURNING c.line, k.id
 """

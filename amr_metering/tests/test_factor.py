@@ -143,6 +143,18 @@ class TestFactor(MeteringCommon):
             seam.action_put_aside()
         self.assertEqual(seam.quality, "ok")
 
+    def test_no_other_hour_is_accepted_at_the_seam(self):
+        at = "2026-03-20 03:00:00"
+        self._ingest(self._row(120, at, kind="hourly"))
+        self.meter.current_ratio = 30
+        self._ingest(self._row(119, at, kind="hourly"))
+        held = self.env["amr.interval"].search(
+            [("meter_id", "=", self.meter.id), ("quality", "=", "suspect")]
+        )
+        self.assertEqual(held.index, 119)
+        with self.assertRaisesRegex(UserError, "replace the meter"):
+            held.action_accept()
+
     def test_no_other_index_is_accepted_at_the_seam(self):
         self.meter.current_ratio = 30
         self._daily({(3, 16): 99})

@@ -103,6 +103,30 @@ class TestRefused(MeteringCommon):
         self._ingest({**bad, "read_at": datetime(2026, 1, 3)})
         self.assertEqual(len(self._exceptions()), 2)
 
+    def test_a_dead_clock_is_counted_not_listed_for_ever(self):
+        """The first and the last stamps, how often, and when last."""
+        for day in range(1, 29):
+            at = f"1999-01-{day:02} 00:00:00"
+            self._ingest(*(self._row(1, at), self._row(2, at))[: 1 + day % 2])
+        exception = self._exceptions()
+        lines = exception.reason.split("\n")
+        self.assertEqual(len(lines), 9)
+        for line, day in ((0, "01"), (2, "03"), (4, "24"), (8, "28")):
+            self.assertIn(f"1999-01-{day}", lines[line])
+        self.assertEqual((lines[3], exception.found_count), ("…", 28))
+        self.assertTrue(exception.last_found_at)
+        self.assertEqual(len(self._refused()), 42, "each row is kept")
+
+    def test_many_findings_of_one_delivery_are_told_as_shortly(self):
+        self._ingest(self._row(100, "2026-01-01 00:00:00"))
+        self._ingest(
+            *(self._row(day, f"2026-01-{day:02} 00:00:00") for day in range(2, 31))
+        )
+        exception = self.env["amr.exception"].search([("kind", "=", "negative")])
+        self.assertEqual(len(exception.reason.split("\n")), 9)
+        self.assertEqual(exception.found_count, 29)
+        self.assertEqual(len(exception.verdict_ids), 29)
+
     def test_an_address_finds_the_meter_of_a_refused_row(self):
         bad = {**self._row(-1, "2026-01-02 00:00:00"), "meter_id": None}
         self._ingest(

@@ -46,6 +46,9 @@ def orm_create():
 
 
 meters = make_meters()
+# as in life, meters are there before they are read: PostgreSQL checks every foreign key
+# again of a row that the same transaction made
+cr.commit()
 cr.execute("ANALYZE")
 env.invalidate_all()
 company = env.company.id
