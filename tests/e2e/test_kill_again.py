@@ -3,7 +3,8 @@
 Whatever died, and whenever, the end is the same: each command was carried out once,
 each meter of each read task has one reading or an open exception.
 
-``AMR_KILLS=50`` kills so many times; ``AMR_KILLS_SEED`` repeats the choices of a run.
+``AMR_KILLS=50`` kills so many times, without it nobody is killed here (it takes many
+minutes); ``AMR_KILLS_SEED`` repeats the choices of a run.
 """
 
 import contextlib
@@ -157,14 +158,18 @@ class Work:
 
         :return: how many there were
         """
+        # those of a plan whose time came meanwhile are no other
         lines = self.reader.find(
             "amr.read.task.line",
-            [("task_id", "in", self.tasks)],
+            [
+                ("task_id", ">=", self.tasks[0]),
+                ("meter_id.community_id", "=", self.story.community["id"]),
+            ],
             ["task_id", "meter_id", "state", "reading_id", "error"],
         )
         missing = [one for one in lines if one["state"] == "missing"]
         assert len({one["meter_id"][0] for one in missing}) == 1, missing
-        assert len(missing) == len(self.tasks)
+        assert len(missing) == len({one["task_id"][0] for one in lines})
         silent = [("kind", "=", "missing"), ("state", "=", "open")]
         silent.append(("meter_id", "=", missing[0]["meter_id"][0]))
         assert self.reader.count("amr.exception", silent)
@@ -173,7 +178,6 @@ class Work:
         new = [
             ("meter_id.community_id", "=", self.story.community["id"]),
             ("register", "=", "total"),
-            ("kind", "=", "spot"),
         ]
         readings = self.reader.find(
             "amr.reading", self._new("amr.reading", new), ["meter_id"]
