@@ -236,6 +236,8 @@ class HeadEndClient:
 
     async def _connect(self):
         url = f"{self.url}/v1/control"
+        if self._session.closed:
+            raise HeadEndUnavailable("The connection to the head-end was closed.")
         try:
             return await self._session.ws_connect(
                 url, heartbeat=30, max_msg_size=MAX_MESSAGE

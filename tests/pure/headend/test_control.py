@@ -240,3 +240,13 @@ def test_no_secret_in_the_log(world, caplog):
 
     with caplog.at_level(logging.DEBUG):
         world(body)
+
+
+def test_who_asks_a_client_that_was_closed_is_told_that_nothing_was_sent(world):
+    async def body(place):
+        client = await place.client(await place.gateway())
+        await client.close()
+        with pytest.raises(HeadEndUnavailable, match="was closed"):
+            await client.exchange(LINK, DLT.name, DLT.read_index("1"))
+
+    world(body)
