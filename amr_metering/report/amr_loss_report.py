@@ -45,7 +45,9 @@ class AmrLossReport(models.Model):
     master_usage = KnownFloat(
         "Master measured", digits="AMR Consumption", readonly=True
     )
-    sub_usage = KnownFloat("Use of the meters behind", digits="AMR Consumption", readonly=True)
+    sub_usage = KnownFloat(
+        "Use of the meters behind", digits="AMR Consumption", readonly=True
+    )
     loss = KnownFloat(
         digits="AMR Consumption",
         readonly=True,
