@@ -24,6 +24,11 @@ FATES = st.sampled_from(
 )
 
 
+# An order given up by the command, its frames on the way; or anything.
+COURSES = st.just(["late"] * 4) | st.lists(FATES, min_size=1, max_size=4)
+ROUNDS = 4
+
+
 class CreditMachine(RuleBasedStateMachine):
     """A counter, a line and a meter, with frames that come late, twice or never.
 
@@ -46,9 +51,9 @@ class CreditMachine(RuleBasedStateMachine):
             assert "still being credited" in str(refused) or "pay" in str(refused)
 
     @precondition(lambda self: self.case.orders("crediting"))
-    @rule(fates=st.lists(FATES, min_size=1, max_size=4))
-    def work(self, fates):
-        self.case.work(self.case.orders("crediting")[0], fates)
+    @rule(course=COURSES)
+    def work(self, course):
+        self.case.work_on(self.case.orders("crediting")[0], list(course))
 
     @precondition(lambda self: self.case.flying)
     @rule(data=st.data(), again=st.booleans())
@@ -139,6 +144,14 @@ class TestCreditMachine(PrepaidCommon):
         return self.Vend.search(
             [("meter_id", "=", self.meter.id), ("state", "in", states)], order="id"
         )
+
+    def work_on(self, vend, fates):
+        """Run rounds of an order's command while there are fates for its frames."""
+        for _round in range(ROUNDS):
+            if not fates or vend.state != "crediting":
+                return
+            self.work(vend, fates)
+            fates = self.fates
 
     def work(self, vend, fates):
         """Run one round of an order's command; the process may die in it."""
