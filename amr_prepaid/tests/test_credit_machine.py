@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -41,6 +42,10 @@ class CreditMachine(RuleBasedStateMachine):
         self.case = case
         self.savepoint = case.env.cr.savepoint(flush=False)
         case.begin()
+
+    @initialize(course=COURSES)
+    def begin_with_a_sale(self, course):
+        self.case.work_on(self.case._sell(20), list(course))
 
     @rule(amount=st.integers(1, 30))
     def sell(self, amount):
@@ -104,8 +109,8 @@ class CreditMachine(RuleBasedStateMachine):
 class TestCreditMachine(PrepaidCommon):
     def test_no_credit_without_money_whatever_happens(self):
         settings_ = settings(
-            max_examples=12,
-            stateful_step_count=12,
+            max_examples=10,
+            stateful_step_count=8,
             deadline=None,
             derandomize=True,
             database=None,
