@@ -37,7 +37,12 @@ class AmrEvidenceMixin(models.AbstractModel):
                 # a default is taken back by leaving it out
                 self = self.with_context(kept)  # pylint: disable=context-overridden
         records = super().create(vals_list)
-        records._check_links(set().union(*vals_list))
+        defaults = {
+            name.removeprefix(DEFAULT)
+            for name in self.env.context
+            if name.startswith(DEFAULT)
+        }
+        records._check_links(defaults.union(*vals_list))
         return records
 
     def write(self, vals):

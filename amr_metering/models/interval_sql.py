@@ -85,8 +85,10 @@ WALK_SQL = WALK.format(
     finding=FINDING.format(
         p="this",
         before="before.",
-        fall="amr_index_step(before.index, this.index, this.digits) < 0",
-        contradicted="amr_index_step(this.index, this.next_index, this.digits) < 0",
+        fall="this.index < before.index "
+        "AND NOT amr_rolled_over(before.index, this.index, this.digits)",
+        contradicted="this.next_index < this.index "
+        "AND NOT amr_rolled_over(this.index, this.next_index, this.digits)",
     ),
     held="odd IS NOT NULL",
 )

@@ -71,7 +71,7 @@ IN_ORDER = """
 """
 
 # A fall goes through zero if the use is plausible by the meter's own past, of which
-# some may lie in the delivery itself.
+# some may lie in the delivery itself; without a past, if it is next to nothing.
 FALL = """
     CASE
         WHEN (this.index < before.index) IS NOT TRUE THEN NULL
@@ -79,7 +79,7 @@ FALL = """
         WHEN this.roll_over_times IS NULL THEN NULL
         WHEN 10 ^ this.digits - before.index + this.index > 0.001 * 10 ^ this.digits
              + this.roll_over_times * EXTRACT(epoch FROM this.read_at - before.at)
-               * (SELECT (before.index - k.index)
+               * COALESCE((SELECT (before.index - k.index)
                          / EXTRACT(epoch FROM before.at - k.read_at)
                     FROM (SELECT r.read_at, r.index FROM amr_reading r
                            WHERE r.meter_id = this.meter_id
@@ -91,7 +91,7 @@ FALL = """
                    WHERE k.read_at BETWEEN before.at - interval '90 days'
                                        AND before.at - interval '1 day'
                      AND k.index <= before.index
-                   ORDER BY k.read_at LIMIT 1)
+                   ORDER BY k.read_at LIMIT 1), 0)
           THEN 'rollover'
     END
 """

@@ -226,6 +226,11 @@ class TestAccessWalk(AccessWalk, MeteringCommon):
             with self.subTest(name, **vals), self.assertRaises(AccessError):
                 with self.cr.savepoint():
                     self.env[name].with_user(admin).create(vals)
+            defaults = {f"default_{field}": value for field, value in vals.items()}
+            with self.subTest(name, **defaults), self.assertRaises(AccessError):
+                with self.cr.savepoint():
+                    wizard = self.env[name].with_context(**defaults)
+                    wizard.with_user(admin).create({})
 
     def test_single_buildings_narrow_what_is_measured(self):
         second = self.building.copy({"code": "002"})

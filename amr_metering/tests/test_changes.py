@@ -63,6 +63,14 @@ class TestChanges(MeteringCommon):
         with self.assertRaisesRegex(UserError, "not before"):
             self._change(moment="2099-01-01 00:00:00")
 
+    def test_a_change_is_of_its_own_room(self):
+        change = self.env["amr.occupancy.change"].create(
+            {"room_id": self.room.id, "account_id": self.newcomer.id}
+        )
+        change.line_ids.point_id, __ = self._install("990000000008", self._room("0108"))
+        with self.assertRaisesRegex(UserError, "choose the room again"):
+            change.action_change()
+
     def _spare(self, number="990000000009"):
         return self.meter.copy({"number": number, "address": number})
 

@@ -136,6 +136,14 @@ class TestInterval(MeteringCommon):
         self.assertEqual(result.suspects, 0)
         self.assertEqual(self._usage()[-1].usage, 3)
 
+    def test_a_fall_from_the_middle_is_no_turn(self):
+        self.meter.model_id.digits = 5
+        result = self._ingest(*self._hours("990", "80000", "991"))
+        self.assertEqual(result.suspects, 1)
+        self.assertEqual(self._stored().mapped("quality"), ["ok", "ok", "suspect"])
+        raised = self.env["amr.exception"].search([("meter_id", "=", self.meter.id)])
+        self.assertEqual(raised.mapped("kind"), ["negative"])
+
     def test_rows_of_an_unknown_meter_are_reported(self):
         row = self._hours("10")[0]
         row.update(meter_id=None, address="123456789012")

@@ -122,6 +122,13 @@ class TestVeeRules(MeteringCommon):
         self.assertEqual(self.meter.latest_index, 12)
         self.assertEqual(self._exceptions().state, "resolved")
 
+    def test_a_roll_over_without_a_past_is_held_back_unless_it_is_next_to_nothing(self):
+        self.meter.model_id.digits = 5
+        self._ingest(self._row(96000, "2026-01-02 00:00:00"))
+        self._ingest(self._row(4900, "2026-04-20 00:00:00"))
+        self.assertEqual(self._exceptions().kind, "rollover")
+        self.assertEqual(self.meter.latest_index, 96000)
+
     def test_without_the_rule_every_roll_over_counts(self):
         self._rule("rollover", community_id=self.community.id, active=False)
         self._ingest(

@@ -79,6 +79,14 @@ class AmrOccupancyChange(models.TransientModel):
                     self.account_id.display_name,
                 )
             )
+        if self.line_ids.point_id - self.room_id.point_ids:
+            raise UserError(
+                self.env._(
+                    "The lines must name the metering points of %s: choose the room "
+                    "again.",
+                    self.room_id.display_name,
+                )
+            )
         unpriced = self.line_ids.filtered(lambda line: not line.tariff_id)
         if self.account_id and unpriced:
             raise UserError(
