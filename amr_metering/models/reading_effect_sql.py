@@ -104,7 +104,7 @@ SUPERSEDE_SQL = f"""
 """
 
 # Exceptions that a good reading of this delivery has answered: the meter was read, has
-# moved again, or what was read later fits what was read before the suspect one. Of
+# moved again, or what was read next fits what was read before the suspect one. Of
 # several suspects each must be followed by such a reading, now or before; one that was
 # delivered before the suspect says nothing about it.
 ANSWERS_SQL = """
@@ -117,12 +117,22 @@ ANSWERS_SQL = """
           FROM amr_exception e
          WHERE e.state = 'open' AND e.meter_id IN (SELECT meter_id FROM fitting)
            AND e.kind IN ('missing', 'static', 'future', 'negative', 'rollover', 'high')
-    ), suspect AS MATERIALIZED (
-        SELECT DISTINCT e.id AS exception_id, r.id, r.meter_id, r.register, r.read_at,
-               r.received_at
+    ), answer AS MATERIALIZED (
+        SELECT e.id AS exception_id, n.register, n.read_at, n.kind, n.index,
+               n.received_at >= s.received_at AND NOT EXISTS (
+                    SELECT 1 FROM amr_reading_verdict f
+                     WHERE f.reading_id = n.id
+                       AND f.kind NOT IN ('skew', 'late', 'duplicate')) AS fits
           FROM open e
           JOIN amr_reading_verdict v ON v.exception_id = e.id
-          JOIN amr_reading r ON r.id = v.reading_id AND r.quality = 'suspect'
+          JOIN amr_reading s ON s.id = v.reading_id AND s.quality = 'suspect'
+          LEFT JOIN LATERAL (
+            SELECT r.* FROM amr_reading r
+             WHERE r.meter_id = s.meter_id AND r.register = s.register
+               AND r.quality = 'ok' AND r.superseded_by_id IS NULL
+               AND r.read_at >= s.read_at
+               AND (r.read_at, r.kind, r.index) > (s.read_at, s.kind, s.index)
+             ORDER BY r.read_at, r.kind, r.index LIMIT 1) n ON true
          WHERE e.kind IN ('negative', 'rollover', 'high')
     )
     SELECT DISTINCT ON (e.id) e.id, c.index::text, c.read_at
@@ -131,21 +141,12 @@ ANSWERS_SQL = """
         OR e.kind = 'static' AND c.index > c.before_index AND c.read_at > e.found_at
         OR e.kind = 'future' AND c.read_at >= e.create_date
         OR EXISTS (
-            SELECT 1 FROM suspect s
-             WHERE s.exception_id = e.id AND s.register = c.register
-               AND c.before_at < s.read_at AND s.read_at < c.read_at)
+            SELECT 1 FROM answer a
+             WHERE a.exception_id = e.id AND a.register = c.register
+               AND a.read_at = c.read_at AND a.kind = c.kind AND a.index = c.index)
            AND NOT EXISTS (
-            SELECT 1 FROM suspect s LEFT JOIN LATERAL (
-                SELECT r.id, r.received_at FROM amr_reading r
-                 WHERE r.meter_id = s.meter_id AND r.register = s.register
-                   AND r.read_at > s.read_at AND r.quality = 'ok'
-                   AND r.superseded_by_id IS NULL
-                 ORDER BY r.read_at, r.id LIMIT 1) n ON true
-             WHERE s.exception_id = e.id AND (
-                n.id IS NULL OR n.received_at < s.received_at OR EXISTS (
-                    SELECT 1 FROM amr_reading_verdict v
-                     WHERE v.reading_id = n.id
-                       AND v.kind NOT IN ('skew', 'late', 'duplicate'))))
+            SELECT 1 FROM answer a
+             WHERE a.exception_id = e.id AND a.fits IS NOT TRUE)
      ORDER BY e.id, c.read_at DESC
 """
 

@@ -246,6 +246,12 @@ class TestIngest(MeteringCommon):
         self._ingest(days[4])
         self.assertFalse(self._exceptions())
 
+    def test_what_fits_answers_a_rival_of_its_own_time(self):
+        """114 is too little after 245; 300 of that time fits, 301 comes later."""
+        for at, index in ((1, 245), (3, 114), (3, 300), (6, 301)):
+            self._ingest(self._row(index, f"2026-01-0{at} 00:00:00"))
+        self.assertFalse(self._exceptions())
+
     def test_another_register_answers_nothing(self):
         self._ingest(
             self._row(100, "2026-01-02 00:00:00", register="t1"),
