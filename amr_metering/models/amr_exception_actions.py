@@ -74,7 +74,10 @@ class AmrException(models.Model):
                     "aside. Look into the cause, then resolve them."
                 )
             )
-        held.sudo()._get_suspects().put_aside = True
+        suspects = held.sudo()._get_suspects()
+        suspects.put_aside = True
+        suspects._give_way_back()
+        suspects.meter_id._refresh_latest()
         held._settle(self.env._("Put aside by %s: never used.", self.env.user.name))
         return True
 

@@ -97,6 +97,7 @@ class AmrReading(models.Model):
         readings._check_no_seam(readings, lambda reading, seam: reading == seam)
         readings.write({"quality": "suspect", "put_aside": True})
         readings._put_hours_aside()
+        readings._give_way_back()
         self.sudo().meter_id._refresh_latest()
         for meter in readings.meter_id:
             meter.message_post(
@@ -149,6 +150,53 @@ class AmrReading(models.Model):
         """Return the index that is used for the time and register of a reading."""
         used = self._usable_at(value.meter_id, value.read_at, register=value.register)
         return dec(used[value.meter_id.id].index) if used else None
+
+    def _give_way_back(self):
+        """Use again what these readings superseded, now that they are put aside.
+
+        What superseded them supersedes it now. What was read and does not fit any more
+        is held back, for somebody to decide; such an estimate stays superseded.
+        """
+        superseded = self.search([("superseded_by_id", "in", self.ids)])
+        for reading in superseded.sorted("read_at"):
+            self.flush_model()
+            by = reading.superseded_by_id
+            while by in self:
+                by = by.superseded_by_id
+            if by:
+                reading.superseded_by_id = by
+            elif reading.quality == "estimated":
+                if not reading._is_read_meanwhile():
+                    reading.superseded_by_id = False
+            else:
+                if reading.quality == "ok" and any(reading._get_contradictions()):
+                    reading.quality = "suspect"
+                reading.superseded_by_id = False
+        back = superseded.filtered(lambda r: not r.superseded_by_id)
+        back.filtered(lambda r: r.quality == "ok")._use_hours_again()
+
+    def _is_read_meanwhile(self):
+        """Return whether an estimate is contradicted, or its time has a reading."""
+        return any(self._get_contradictions()) or self._usable_at(
+            self.meter_id, self.read_at, register=self.register
+        )
+
+    def _use_hours_again(self):
+        """A freeze that is used again is used as the hour of midnight, too."""
+        self.flush_recordset()
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE amr_interval i SET quality = 'ok'
+                  FROM amr_reading r
+                 WHERE r.id = ANY(%s) AND r.kind = 'daily' AND i.meter_id = r.meter_id
+                   AND i.register = r.register AND i.read_at = r.read_at
+                   AND i.index = r.index AND i.quality = 'superseded'
+                """,
+                list(self.ids),
+            )
+        )
+        self.env["amr.interval"].invalidate_model(["quality"])
 
     def _put_hours_aside(self):
         """A freeze may have come in as the hour of midnight, which is wrong, too."""

@@ -66,7 +66,7 @@ AROUND = f"""
         UNION ALL
         SELECT i.meter_id, s.register, i.date_from, 'opening', i.start_index
           FROM span s JOIN amr_installation i ON i.meter_id = s.meter_id
-         WHERE s.register = 'total' AND i.date_from < s.hi
+         WHERE s.register = 'total' AND i.date_from <= s.hi
     ), policy AS (
         SELECT place, community_id, utility_id, company_id,
                max(limit_value) FILTER (WHERE kind = 'rollover') AS roll_over_times,
@@ -158,7 +158,7 @@ CHECK_SQL = f"""
                LEAD(fresh) OVER w AS after_fresh
           FROM series
         WINDOW w AS (PARTITION BY meter_id, register
-                     ORDER BY read_at, kind, fresh, index)
+                     ORDER BY read_at, kind <> 'opening', kind, fresh, index)
     )
     SELECT p.line, p.meter_id, p.register, p.read_at, p.kind, p.source, p.index, p.note,
            p.before_index, p.before_at,
@@ -193,7 +193,8 @@ CHECK_SQL = f"""
 # What is stored already under the very same key. It moves nothing, unless it was held
 # back and nothing speaks against it any more: not what somebody put aside or resolved
 # as it is, and not what was stamped later than it came in: the clock was wrong, and
-# time passing makes it no better. (OFFSET 0: looked up one by one by the key, whatever
+# time passing makes it no better. Or unless it was estimated only, and is read now. (
+# OFFSET 0: looked up one by one by the key, whatever
 # the planner believes a table that has just grown to hold.)
 AGAIN_SQL = """
     WITH seen AS MATERIALIZED (
@@ -203,12 +204,14 @@ AGAIN_SQL = """
                           AND r.read_at BETWEEN s.lo AND s.hi)
     )
     SELECT c.line,
-           k.quality = 'suspect' AND k.superseded_by_id IS NULL
-           AND k.put_aside IS NOT TRUE AND EXISTS (
-                SELECT 1 FROM amr_reading_verdict v
-                  JOIN amr_exception e ON e.id = v.exception_id AND e.state = 'open'
-                 WHERE v.reading_id = k.id AND v.severity = 'suspect'
-                   AND v.kind <> 'future')
+           k.superseded_by_id IS NULL AND (
+                k.quality = 'estimated' AND c.source <> 'estimate'
+                OR k.quality = 'suspect' AND k.put_aside IS NOT TRUE AND EXISTS (
+                    SELECT 1 FROM amr_reading_verdict v
+                      JOIN amr_exception e ON e.id = v.exception_id
+                           AND e.state = 'open'
+                     WHERE v.reading_id = k.id AND v.severity = 'suspect'
+                       AND v.kind <> 'future'))
       FROM amr_reading_checked c JOIN seen USING (meter_id, register)
      CROSS JOIN LATERAL (
         SELECT r.* FROM amr_reading r
@@ -244,14 +247,20 @@ INSERT_SQL = """
      WHERE line <> ALL (%(again)s::int[])
 """
 
-# What was held back, came in again and fits is used.
+# What was held back, came in again and fits is used; so is what was an estimate and is
+# read now.
 CLEARED_SQL = """
-    UPDATE amr_reading k SET quality = 'ok'
-      FROM amr_reading_checked c, amr_reading_verdict v, amr_exception e
+    UPDATE amr_reading k
+       SET quality = 'ok',
+           received_at = CASE k.quality WHEN 'estimated' THEN now() AT TIME ZONE 'UTC'
+                         ELSE k.received_at END
+      FROM amr_reading_checked c
      WHERE c.line = ANY (%(again)s) AND c.severity IS DISTINCT FROM 'suspect'
        AND k.meter_id = c.meter_id AND k.register = c.register AND k.kind = c.kind
        AND k.read_at = c.read_at AND k.index = c.index
-       AND v.reading_id = k.id AND v.severity = 'suspect'
-       AND e.id = v.exception_id AND e.state = 'open'
+       AND (k.quality = 'estimated' OR EXISTS (
+            SELECT 1 FROM amr_reading_verdict v
+              JOIN amr_exception e ON e.id = v.exception_id AND e.state = 'open'
+             WHERE v.reading_id = k.id AND v.severity = 'suspect'))
     RETURNING c.line, k.id
 """

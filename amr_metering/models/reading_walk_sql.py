@@ -60,14 +60,15 @@ SERIES = """
                    OVER (w ROWS UNBOUNDED PRECEDING) AS seen
           FROM series p
         WINDOW w AS (PARTITION BY p.meter_id, p.register
-                     ORDER BY p.read_at, p.kind, p.fresh, p.index)
+                     ORDER BY p.read_at, p.kind <> 'opening', p.kind, p.fresh, p.index)
 """
 NEXT = """
       LEFT JOIN placed n ON NOT n.fresh AND n.seen = p.seen + 1
            AND n.meter_id = p.meter_id AND n.register = p.register
 """
 IN_ORDER = """
-     ORDER BY p.meter_id, p.register, p.read_at, p.kind, p.fresh, p.index
+     ORDER BY p.meter_id, p.register, p.read_at, p.kind <> 'opening', p.kind, p.fresh,
+              p.index
 """
 
 # A fall goes through zero if the use is plausible by the meter's own past, of which
