@@ -1,6 +1,6 @@
 {
     "name": "AMR Device Gateway",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.0.1",
     "summary": "Remote reading and switching of meters through the head-end",
     "category": "Services/Utilities",
     "author": "AMR Suite",

@@ -126,13 +126,14 @@ class HeadEndClient:
             raise HeadEndFailed("The head-end answered something else than was asked.")
         return replies
 
-    async def downlink(self, device, application, port, frame, number):
+    async def downlink(self, device, application, port, frame, number, expires=None):
         """Hand a frame for a sleeping LoRaWAN device to its network server.
 
         :param str device: devEUI
         :param str application: its number at the network server
         :param int port: port of the device
         :param str number: UUID; the same again is the same downlink
+        :param datetime expires: naive UTC; not sent after it (ChirpStack from 4.11)
         :raises HeadEndUnavailable: it was not handed over
         :raises HeadEndLost: nobody knows
         :raises HeadEndError: it cannot be, a sentence; nothing was handed over
@@ -144,6 +145,7 @@ class HeadEndClient:
             "port": port,
             "frame": bytes(frame).hex(),
             "number": number,
+            "expires": expires and f"{expires.isoformat()}Z",
         }
         await self._call(message, DOWNLINK_TIMEOUT)
 

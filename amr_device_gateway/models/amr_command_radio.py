@@ -22,6 +22,9 @@ class AmrCommandRadio(models.Model):
     a number makes handing it over twice the same downlink. What the meter says of its
     valve in a later report of its own is the read-back; only that ends the command, and
     only a report from after the frame was on the air can say that it did not help.
+
+    A frame that nobody saw leave may leave long after its command was given up: what
+    turns the valve the other way waits for it.
     """
 
     _inherit = "amr.command"  # pylint: disable=consider-merging-classes-inherited
@@ -47,10 +50,64 @@ class AmrCommandRadio(models.Model):
         )._enqueue()
         return result
 
+    # === The network server's queue === #
+
+    def _blockers(self):
+        """Return what has to be settled first; says so when it is a frame in the queue.
+
+        A question changes nothing: it goes ahead of what waits, and that it has left
+        tells that all before it have.
+        """
+        blockers = super()._blockers()
+        if self.kind not in RELAY_KINDS or not self._goes_by_radio():
+            return blockers
+        if not self._changes_something():
+            return blockers.filtered(lambda one: one.state == "sent")
+        if self.state != "queued":
+            return blockers
+        opposite = self._search_in_queue().filtered(
+            lambda one: one._changes_something() and one.kind != self.kind
+        )
+        if opposite:
+            self.result = self.env._(
+                "An earlier command may still be in the network server's queue: this "
+                "one waits until that has left. Reading the relay finds out."
+            )
+        return blockers | opposite
+
+    def _goes_by_radio(self):
+        return not self.link_id and self.meter_id.takes_downlinks
+
+    def _search_in_queue(self):
+        """Return earlier commands whose frame the network server may yet send.
+
+        Nobody saw it leave, nor another one that was handed over after it: the queue of
+        a device is first in, first out.
+        """
+        handed = self.search(
+            [
+                ("meter_id", "=", self.meter_id.id),
+                ("kind", "in", RELAY_KINDS),
+                ("link_id", "=", False),
+                ("sent_at", "!=", False),
+            ]
+        )
+        seen = handed.filtered(lambda one: (one.payload or {}).get("transmitted_at"))
+        last = max(seen.mapped("sent_at"), default=datetime.min)
+        return (handed - seen).filtered(
+            lambda one: (
+                one.id < self.id
+                and one.state != "queued"
+                and not one._is_settled()
+                and (one.payload or {}).get("item")
+                and one.sent_at >= last
+            )
+        )
+
     # === Handing over === #
 
     async def _work_round(self):
-        if self.link_id or not self.meter_id.takes_downlinks:
+        if not self._goes_by_radio():
             return await super()._work_round()
         if self.kind not in RELAY_KINDS:
             return self._finish(
@@ -109,6 +166,7 @@ class AmrCommandRadio(models.Model):
                     route["port"],
                     frame,
                     number,
+                    self.deadline,
                 )
         except HeadEndError as error:
             return word_for(error)
@@ -156,7 +214,8 @@ class AmrCommandRadio(models.Model):
             return
         self._store_frames([("in", frame, 0, None)])
         if WANTED.get(self.kind, state) == state:
-            self._finish("done", "done", self._done_text())
+            if self._is_proven_by(at):
+                self._finish("done", "done", self._done_text())
             return
         payload = dict(self.payload or {})
         payload["heard"] = payload.get("heard", 0) + 1
@@ -166,8 +225,23 @@ class AmrCommandRadio(models.Model):
         if self._may_send():
             self.payload = {**payload, "again": True}
             self._enqueue()
-        else:
+        elif self.payload.get("transmitted_at"):
             self._give_up()
+        else:  # it may leave yet
+            self._finish("failed", self._unknown_outcome(), self.result)
+
+    def _is_proven_by(self, at):
+        """Return whether a report of this time that says what was wanted proves it.
+
+        While an earlier frame waits in the queue, what the valve is like now is not
+        what it will be like; once this one has left, those before it have.
+        """
+        if not self._changes_something():
+            return True
+        on_air = (self.payload or {}).get("transmitted_at")
+        if on_air:
+            return at > datetime.fromisoformat(on_air)
+        return not self._search_in_queue()
 
     def _has_had_time(self, at):
         """Return whether a report of this time can tell that the frame did not help."""
@@ -176,6 +250,17 @@ class AmrCommandRadio(models.Model):
             return self.payload["heard"] >= PATIENCE
         turned = datetime.fromisoformat(on_air) + timedelta(seconds=VALVE_SECONDS)
         return at > turned
+
+    @api.model
+    def _search_queued(self, meter):
+        """Return what waited for a frame of a meter to leave."""
+        return self.search(
+            [
+                ("meter_id", "=", meter.id),
+                ("kind", "in", RELAY_KINDS),
+                ("state", "=", "queued"),
+            ]
+        )
 
     @api.model
     def _note_receipt(self, device, item, outcome, at):
@@ -187,12 +272,23 @@ class AmrCommandRadio(models.Model):
         :param datetime at: naive UTC
         """
         meter = self.env["amr.meter"].search([("radio_id", "=", device)])
-        for command in self._search_by_radio(meter[:1]):
+        commands = self.search(
+            [
+                ("meter_id", "=", meter[:1].id),
+                ("kind", "in", RELAY_KINDS),
+                ("link_id", "=", False),
+                ("sent_at", "!=", False),
+            ]
+        )
+        for command in commands:
             payload = command.payload or {}
             if payload.get("item") != item:
                 continue
             if not payload.get("transmitted_at"):
                 command.payload = {**payload, "transmitted_at": at.isoformat()}
+                self._search_queued(command.meter_id)._enqueue()
+            if command._is_settled():
+                continue
             command.result = {
                 "sent": self.env._(
                     "On the air; its next report tells what came of it."

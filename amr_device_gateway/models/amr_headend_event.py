@@ -164,15 +164,14 @@ class AmrHeadendEvent(models.Model):
     def _parse(self, event):
         """Write the fields of an event onto its record.
 
-        :raises EventError: a field is missing, unknown or wrong
+        A newer head-end may tell more than is known here: that is kept in ``body``.
+
+        :raises EventError: a field is missing or wrong
         """
-        unknown = event.keys() - REQUIRED - OPTIONAL
-        if unknown:
-            raise EventError(f"Unknown field: {', '.join(sorted(unknown))}.")
         missing = REQUIRED - event.keys()
         if missing:
             raise EventError(f"Missing field: {', '.join(sorted(missing))}.")
-        for name in event:
+        for name in event.keys() & (REQUIRED | OPTIONAL):
             if not isinstance(event[name], str | None):
                 raise EventError(f"The field {name} must be text.")
         if event["type"] not in TYPES:

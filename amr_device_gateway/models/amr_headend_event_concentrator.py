@@ -103,7 +103,7 @@ class AmrHeadendEventConcentrator(models.Model):
             names = {item.name.rpartition(".")[2] for item in decoded.values}
             kind = "monthly" if "freeze_month" in names else "daily"
         times = GDW376.read_times_from(decoded)
-        zone, rows = concentrator.community_id.tz, []
+        zone, rows, lost = concentrator.community_id.tz, [], []
         for point, indexes in GDW376.points_from(decoded).items():
             if not times.get(point):
                 continue
@@ -113,11 +113,11 @@ class AmrHeadendEventConcentrator(models.Model):
                 continue
             read_at = frozen_at or told_at
             meter = concentrator.meter_ids.filtered(
-                lambda one, point=point, read_at=read_at: (
-                    one.measuring_point == point and one._is_read_by_frame(read_at)
-                )
+                lambda one, point=point: one.measuring_point == point
             )
-            if not meter:
+            if not meter._is_read_by_frame(read_at):
+                if meter.utility_id.code == "electricity":
+                    lost.append(meter.number)
                 continue
             rows += [
                 {
@@ -132,3 +132,11 @@ class AmrHeadendEventConcentrator(models.Model):
             ]
         if rows:
             self.env["amr.reading"].with_company(concentrator.company_id)._ingest(rows)
+        if lost:
+            self._reject(
+                self.env._(
+                    "Not taken for meters %s: the concentrator's list was not seen to "
+                    "have them at that time. Compare its list of meters and read them.",
+                    ", ".join(lost),
+                )
+            )

@@ -1,7 +1,13 @@
+import logging
+
+from psycopg2 import OperationalError
+
 from odoo import api, models
 from odoo.exceptions import UserError
 
 from .amr_headend_event import EventError
+
+_logger = logging.getLogger(__name__)
 
 PLATFORMS = ("nbiot", "lora")
 
@@ -57,14 +63,33 @@ class AmrHeadendEventUplink(models.Model):
         if not meter and self._is_foreign(device, meters, decoded.address):
             return
         at = self._get_at().replace(microsecond=0)
-        if meter:
-            self._note_report(meter.sudo(), protocol, decoded, at)
         rows = self._prepare_push_rows(protocol, decoded, at)
         whose = {"meter_id": meter.id} if meter else {"address": decoded.address}
         door = self.env["amr.reading"]
         if meter:
             door = door.with_company(meter.company_id)
         door._ingest([{**row, **whose} for row in rows])
+        if meter:
+            self._try_note_report(meter.sudo(), protocol, decoded, at)
+
+    def _try_note_report(self, meter, protocol, decoded, at):
+        """Keep what a report tells beside its index; that one stays in any case."""
+        try:
+            with self.env.cr.savepoint():
+                self._note_report(meter, protocol, decoded, at)
+        except OperationalError:
+            raise  # somebody else writes the same rows: the delivery is repeated
+        except Exception as error:
+            _logger.exception("What %s reports beside its index", meter.number)
+            self.env["amr.exception"]._raise_exception(
+                "device",
+                self.env._(
+                    "The index of this report was taken, but not what it says of valve "
+                    "and clock: %s",
+                    error,
+                ),
+                meter=meter,
+            )
 
     def _note_report(self, meter, protocol, decoded, at):
         """Keep what a report tells beside its index: time, clock, way back, valve."""

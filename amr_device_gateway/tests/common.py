@@ -100,13 +100,14 @@ class FakeHeadEnd:
             raise HeadEndLost("lost")
         return replies
 
-    async def downlink(self, device, application, port, frame, number):
+    async def downlink(self, device, application, port, frame, number, expires):
         """The network server's queue: ``queue`` by number, and who was to get it."""
         if self.down:
             raise HeadEndUnavailable("down")
         if self.refused:
             raise HeadEndError(self.refused)
         self.queue[number] = (device, application, port, frame)
+        self.expires = expires
         self.handed_over += 1
         if self.kill("downlink"):
             raise Killed

@@ -2,10 +2,12 @@
 
 import uuid
 from datetime import datetime, timedelta
+from pathlib import Path
 from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError
+from odoo.modules.migration import load_script
 from odoo.tests import tagged
 
 from odoo.addons.amr_device_gateway.headend.protocols import gdw376_frame, registry
@@ -488,6 +490,49 @@ class TestConcentratorReports(ConcentratorCommon):
         self._list(self.meter)
         self._report(device)
         self.assertEqual(self.meter.latest_index, 77)
+
+    def test_a_report_that_was_not_taken_is_kept_with_its_reason(self):
+        """Its list was read back, but nobody knows since when it has the meter."""
+        self.env.company.partner_id.lang = False
+        self._list(self.meter)
+        self.meter.sudo().listed_at = False
+        self._report(self._device())
+        event = self.env["amr.headend.event"].search([], limit=1)
+        self.assertEqual(event.state, "rejected")
+        self.assertIn(self.meter.number, event.error)
+        self.assertFalse(self.meter.latest_at)
+
+    def test_the_upgrade_tells_since_when_lists_have_their_meters(self):
+        """Never earlier than a list was read back, never later than now."""
+        now = fields.Datetime.now()
+        few = self._meters(4)
+        known, new, away, old = few
+        self._list(few)
+        few.sudo().listed_at = False
+        away.sudo().is_listed = False
+        kept = now - timedelta(days=9)
+        old.sudo().listed_at = kept
+        self.concentrator.sudo().compared_at = now - timedelta(days=3)
+        self._upgrade()
+        for meter in known | new:
+            self.assertEqual(meter.listed_at, now - timedelta(days=3))
+        self.assertFalse(away.listed_at)
+        self.assertEqual(old.listed_at, kept)
+        self.assertTrue(known._is_read_by_frame(now))
+        self.concentrator.sudo().compared_at = now + timedelta(days=3)
+        known.sudo().listed_at = False
+        self._upgrade()
+        self.assertLessEqual(known.listed_at, fields.Datetime.now())
+        self.concentrator.sudo().compared_at = False
+        known.sudo().listed_at = False
+        self._upgrade()
+        self.assertLessEqual(known.listed_at, fields.Datetime.now())
+
+    def _upgrade(self):
+        self.env.flush_all()
+        folder = Path(__file__).parent.parent / "migrations" / "19.0.1.0.1"
+        load_script(str(folder / "post-migration.py"), "listed").migrate(self.cr, "")
+        self.env.invalidate_all()
 
     def test_a_report_of_the_wrong_time_is_not_taken(self):
         """What was read too long ago, or by a clock that is ahead, is no index now."""

@@ -241,7 +241,6 @@ class TestHeadendEvent(GatewayCommon):
             (self._event("uplink", frame="68zz"), "hexadecimal"),
             (self._event("uplink", protocol="x", frame="68"), "not known"),
             (self._event("exploded"), "Unknown event type"),
-            (self._event(colour="red"), "Unknown field: colour"),
             (self._event(at="yesterday"), "ISO time"),
             (self._event(peer=5), "must be text"),
             (self._event("unknown_terminal", link="nonsense"), "kind:terminal"),
@@ -255,6 +254,13 @@ class TestHeadendEvent(GatewayCommon):
                 stored = self._stored(event)
                 self.assertEqual(stored.state, "rejected")
                 self.assertEqual(stored.body, event)
+
+    def test_a_newer_head_end_may_tell_more(self):
+        """Fields that this Odoo does not know are kept with the event, and no more."""
+        event = self._event(colour="red", several=[1, {"a": None}])
+        self.assertEqual(self._receive(event)["rejected"], [])
+        self.assertEqual(self._stored(event).body, event)
+        self.assertTrue(self.link.online)
 
     def test_a_bad_event_does_not_take_the_good_ones_along(self):
         good, bad = self._event(), self._event("exploded")

@@ -203,6 +203,74 @@ class TestRadio(GatewayCommon):
         self._report()  # it comes back after all
         self.assertRecordValues(command, [{"state": "done", "outcome": "done"}])
 
+    # === What is still in the network server's queue === #
+
+    def _overdue(self):
+        """A cut that nobody saw leave, days ago, and a reconnect after it."""
+        cut = self._shut()
+        self._later(days=4)
+        self.env["amr.command"]._cron_requeue()
+        self.run_jobs()
+        self.assertRecordValues(cut, [{"state": "failed", "outcome": "unknown"}])
+        self.water.action_close_relay()
+        self.run_jobs()
+        return cut, self.water.command_ids[0]
+
+    def test_a_cut_in_the_queue_keeps_back_the_reconnect(self):
+        cut, back = self._overdue()
+        self._report()  # the supply is still on: that is not the reconnect's doing
+        self.assertRecordValues(back, [{"state": "queued", "tries": 0}])
+        self.assertIn("queue", back.result)
+        self.assertEqual(self.head_end.handed_over, 1)
+        self._deliver()  # the cut leaves after all
+        self.run_jobs()
+        self.assertRecordValues(back, [{"state": "sent", "tries": 1}])
+        self._later(hours=1)
+        self._report()
+        self.assertEqual((cut.state, back.state), ("done", "sent"))
+        self._deliver()
+        self._later(hours=1)
+        self._report()
+        self.assertEqual(back.state, "done")
+        self.assertEqual(self.water.relay_state, "closed")
+
+    def test_a_question_that_left_tells_that_all_before_it_have(self):
+        _cut, back = self._overdue()
+        self.head_end.queue.clear()  # somebody emptied it
+        self.water.action_relay_state()
+        self.run_jobs()
+        self.assertEqual((back.state, self.head_end.handed_over), ("queued", 2))
+        self._later(hours=1)
+        self._report()  # answers it, before it has left
+        self._deliver()
+        self.run_jobs()
+        self.assertRecordValues(back, [{"state": "sent", "tries": 1}])
+
+    def test_a_reconnect_is_not_done_while_an_earlier_cut_may_leave(self):
+        """Both were handed over, as before commands waited for each other's frames."""
+        _cut, back = self._overdue()
+        values = {"state": "sent", "sent_at": datetime.now(), "tries": 1}
+        back.sudo().write({**values, "payload": {"item": str(uuid.uuid4())}})
+        self._later(hours=1)
+        self._report()
+        self.assertEqual(back.state, "sent", "the supply was never off")
+        self._receipt(item=back.payload["item"])
+        self._later(hours=1)
+        self._report()
+        self.assertEqual(back.state, "done")
+
+    def test_what_was_never_seen_to_leave_is_not_said_to_be_not_done(self):
+        command = self._shut()
+        command.sudo().max_tries = 1
+        for _day in range(2):
+            self._later(hours=10)
+            self._report()
+        self.assertRecordValues(command, [{"state": "failed", "outcome": "unknown"}])
+
+    def test_the_network_server_is_told_when_it_is_too_late(self):
+        command = self._shut()
+        self.assertEqual(self.head_end.expires, command.deadline)
+
     def test_what_never_left_expires(self):
         self.head_end.down = True
         self.water.action_open_relay()

@@ -173,6 +173,22 @@ class TestUplink(UplinkMixin, GatewayCommon):
         with self.assertRaisesRegex(UserError, "that were not usable|未能使用"):
             event.action_retry()
 
+    @mute_logger("odoo.addons.amr_device_gateway.models.amr_headend_event_uplink")
+    def test_what_goes_wrong_beside_the_index_does_not_lose_it(self):
+        self.env.company.partner_id.lang = False
+        self.meter.radio_id = IMEI
+        hears = patch.object(
+            type(self.env["amr.command"]), "_hear", side_effect=UserError("No valve.")
+        )
+        with hears:
+            event = self._receive(self._push(self._frame(self.meter, 9)))
+        self.assertRecordValues(event, [{"state": "done", "error": False}])
+        self.assertRecordValues(self._totals(self.meter), [{"index": 9, "read_at": AT}])
+        exception = self.env["amr.exception"].search(
+            [("meter_id", "=", self.meter.id), ("kind", "=", "device")]
+        )
+        self.assertIn("No valve.", exception.reason)
+
     def test_a_model_of_another_protocol_gives_no_number(self):
         self.meter.radio_id = IMEI
         frame = self._frame(self.meter, 9)

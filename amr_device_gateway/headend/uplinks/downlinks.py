@@ -3,7 +3,8 @@
 A device listens only after it has spoken: the network server keeps what it is handed
 until then, and tells by events what became of it. Source: ChirpStack v4, MQTT
 integration: ``application/ID/device/EUI/command/down`` (devEui, confirmed, fPort,
-data, id), events ``txack`` (a gateway sends it) and ``ack`` (confirmed, or not).
+data, id, expiresAt; older servers pass over the last), events ``txack`` (a gateway
+sends it) and ``ack`` (confirmed, or not).
 """
 
 import base64
@@ -47,7 +48,8 @@ def command(message):
     """(topic, payload) of a downlink.
 
     :param dict message: ``device`` (devEUI), ``application``, ``port``, ``frame``
-        (hex), ``number`` (UUID: handed over twice, the network server knows it)
+        (hex), ``number`` (UUID: handed over twice, the network server knows it),
+        ``expires`` (ISO time, optional: not sent after it)
     :raises DownlinkError: a sentence
     """
     device, application = message.get("device"), message.get("application")
@@ -72,6 +74,11 @@ def command(message):
         "fPort": port,
         "data": base64.b64encode(frame).decode(),
     }
+    if message.get("expires"):
+        try:
+            body["expiresAt"] = moment_of(message["expires"])
+        except (TypeError, ValueError, AttributeError):
+            raise DownlinkError("A downlink expires at an ISO time.") from None
     return f"application/{application}/device/{device}/command/down", json.dumps(body)
 
 

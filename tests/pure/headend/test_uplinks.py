@@ -9,6 +9,7 @@ import logging
 import shutil
 import socket
 import sqlite3
+from datetime import datetime
 from decimal import Decimal
 
 import aiohttp
@@ -636,13 +637,15 @@ def test_a_downlink_goes_through_mosquitto_and_its_receipts_come_back(world):
         async with broker.client() as server:  # the network server
             await server.subscribe("application/+/device/+/command/down", qos=1)
             for _again in range(2):  # the same number: one downlink to the server
-                await client.downlink(EUI, "a1", 2, VALVE, NUMBER)
+                late = datetime(2026, 3, 4, 8)
+                await client.downlink(EUI, "a1", 2, VALVE, NUMBER, late)
                 message = await asyncio.wait_for(anext(server.messages), 5)
                 wanted = f"application/a1/device/{EUI}/command/down"
                 assert str(message.topic) == wanted
                 down = json.loads(message.payload)
                 assert (down["id"], down["devEui"]) == (NUMBER, EUI)
                 assert (down["fPort"], down["confirmed"]) == (2, True)
+                assert down["expiresAt"].startswith("2026-03-04T08:00:00")
             meter.answer(base64.b64decode(down["data"]))
             assert meter.state.relay == "open"
             about = {
@@ -690,6 +693,7 @@ def test_a_downlink_goes_through_mosquitto_and_its_receipts_come_back(world):
         ({"frame": "00" * 223}, "at most 222"),
         ({"frame": "zz"}, "needs port, frame"),
         ({"number": "1"}, "and number"),
+        ({"expires": "soon"}, "ISO time"),
     ],
 )
 def test_a_downlink_that_is_none_is_refused(change, sentence):
