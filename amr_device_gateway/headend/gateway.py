@@ -22,6 +22,10 @@ from .watch import Watch
 _logger = logging.getLogger(__name__)
 
 SWEEP_INTERVAL = 5.0
+#: Unknown terminals that Odoo is told of in an hour: more than it lists (60), so that
+#: it hears of a flood, and not as many as a flood has.
+STRANGERS_PER_HOUR = 240
+HOUR = 3600.0
 
 
 class Gateway:
@@ -36,6 +40,7 @@ class Gateway:
         self.config = config
         self.links = {}
         self.sessions = set()
+        self.strangers = {}
         self.started = time.time()
         self.registration = Registration(config.registration_pattern)
         self.spool = Spool(config.path("spool.sqlite"))
@@ -277,12 +282,28 @@ class Gateway:
             self._announce(session)
 
     def _announce(self, session):
-        """Tell Odoo of a stranger. Nothing is ever sent to it."""
+        """Tell Odoo of a stranger. Nothing is ever sent to it.
+
+        One too many is told of with a later list of links, if it is still there.
+        """
         if session.state != QUARANTINED or session.announced:
+            return
+        if self._is_flood(session.key):
             return
         session.announced = True
         _logger.warning("%s: unknown terminal, quarantined", session)
         self.spool.put("unknown_terminal", session.key, session.terminal, session.peer)
+
+    def _is_flood(self, key):
+        """Whether Odoo has been told of too many other strangers within the hour."""
+        now = time.monotonic()
+        self.strangers = {
+            one: at for one, at in self.strangers.items() if at > now - HOUR
+        }
+        if key not in self.strangers and len(self.strangers) >= STRANGERS_PER_HOUR:
+            return True
+        self.strangers.setdefault(key, now)
+        return False
 
     def _let_in(self, session, link):
         """A session that dialled in belongs to a known link."""

@@ -1,5 +1,6 @@
 """Who is there: registration, strangers, silence, and Odoo being away."""
 
+import asyncio
 import json
 
 import pytest
@@ -233,6 +234,34 @@ def test_strangers_are_limited(world):
         await place.odoo.event("unknown_terminal", terminal="111")
         extra = await place.dial(gateway, b"222")
         await extra.closed()
+
+    world(body)
+
+
+def test_so_many_strangers_are_told_of_in_an_hour(world, monkeypatch):
+    monkeypatch.setattr("headend.gateway.STRANGERS_PER_HOUR", 2, raising=False)
+
+    async def body(place):
+        place.odoo.allow(DTU)
+        gateway = await place.gateway(refresh_pause=0)
+        for terminal in ("111", "222"):
+            await place.dial(gateway, terminal.encode())
+            await place.odoo.event("unknown_terminal", terminal=terminal)
+        line = await place.dial(gateway, b"333")
+        while not any(
+            one.state == "quarantined" and one.terminal == "333"
+            for one in gateway.sessions
+        ):
+            await asyncio.sleep(0.01)
+        await gateway.odoo.refresh()
+        again = await place.dial(gateway, b"111")  # one that was told of
+        await place.odoo.event("unknown_terminal", number=2, terminal="111")
+        place.odoo.allow("333")  # entered all the same
+        await gateway.odoo.refresh()
+        await place.odoo.event("link_up", terminal="333")
+        told = [e for e in place.odoo.events if e["type"] == "unknown_terminal"]
+        assert "333" not in {event["terminal"] for event in told}
+        assert line.idle and again.idle
 
     world(body)
 
