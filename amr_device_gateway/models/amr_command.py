@@ -368,6 +368,7 @@ class AmrCommand(models.Model):
         if verdict in OFFLINE and not frames:
             self._mark_unsent(before, verdict)
         elif verdict == "not_done" and refused:
+            self._on_refused(replies)
             self._finish("failed", "not_done", self._problem(replies))
         else:
             self._conclude(verdict)
@@ -681,6 +682,12 @@ class AmrCommand(models.Model):
         if any(item.decoded and item.decoded.error for item in replies):
             return "refused"
         return "accepted" if all(item.reply for item in replies) else "unknown"
+
+    def _on_refused(self, replies):
+        """A refusal that the read-back of the same round has confirmed, hook.
+
+        :param list[Exchange] replies: one per request frame
+        """
 
     def _judge_conflict(self, verification):
         """Return a sentence when neither waiting nor sending can help, else nothing.

@@ -85,11 +85,18 @@ class AmrCommand(models.Model):
             return super()._verify_frames()
         return self._protocol().purchase_state(self._address())
 
-    def _judge_reply(self, replies):
-        answer = super()._judge_reply(replies)
-        if self.kind == "credit" and answer == "refused":
+    def _on_refused(self, replies):
+        """Count what the meter itself refused, in a frame of its own.
+
+        A concentrator that refuses may have passed the frame on, or still do so; and a
+        meter that calls it booked already has it, or had it from somebody else.
+        """
+        if self.kind == "credit" and all(
+            item.decoded and self._protocol().credit_from(item.decoded) == "refused"
+            for item in replies
+        ):
             self.refusals += 1
-        return answer
+        return super()._on_refused(replies)
 
     def _judge_conflict(self, verification):
         if self.kind != "credit":

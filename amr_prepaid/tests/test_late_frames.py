@@ -4,6 +4,8 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from odoo.addons.amr_device_gateway.headend.protocols import dlt645
+
 from .common import PrepaidCommon
 
 
@@ -79,6 +81,45 @@ class TestLateFrames(PrepaidCommon):
         vend._cancel("wrong key")
         self.assertEqual((vend.state, vend.purchase_no), ("cancelled", 0))
         self.assertEqual(self._available(), 100)
+
+    def test_only_a_refusal_of_the_credit_itself_is_one(self):
+        """Other error frames say nothing of whether the meter took it, or will."""
+        for control, flags in ((0xC3, b"\x02\x00"), (0xD1, b"\x01")):
+            with self.subTest(control=control, flags=flags):
+                reply = dlt645.build(self.meter.address, control, flags)
+                self._answer_credit(reply)
+                vend = self._sell(100)
+                self._run_until_settled(vend)
+                command = vend.command_id
+                self.assertEqual(
+                    (vend.state, command.outcome), ("exception", "not_done")
+                )
+                self.assertEqual((command.tries, command.refusals), (1, 0))
+                with self.assertRaisesRegex(UserError, "may still arrive"):
+                    vend._cancel("refused")
+                self.device.answer = self.answer
+                vend.action_retry()
+                self._run_until_settled(vend)
+                self.assertCredited(vend)
+
+    def test_a_refusal_that_no_read_back_confirms_is_none(self):
+        reply = dlt645.build(self.meter.address, 0xC3, b"\x20\x00")
+        self._answer_credit(reply)
+        self.head_end.deaf_after_credit = True
+        vend = self._sell(100)
+        self._run(vend.command_id)
+        self.assertEqual((vend.command_id.tries, vend.command_id.refusals), (1, 0))
+        self.assertTrue(vend._may_still_be_credited())
+
+    def _answer_credit(self, reply):
+        """Answer credit frames with ``reply``, and keep them from the meter."""
+
+        def answer(frame):
+            if self.head_end._is_credit(self.device, frame):
+                return "credit", reply
+            return self.answer(frame)
+
+        self.device.answer = answer
 
     def test_one_refusal_does_not_take_back_an_earlier_frame(self):
         self._delay_credit()

@@ -418,6 +418,12 @@ class Protocol:
         """Request that books credit on a prepaid meter."""
         raise self._unsupported("prepaid credit")
 
+    def credit_from(self, decoded):
+        """``'booked'``, ``'repeat'`` or ``'refused'``: what the meter itself answers to
+        :meth:`credit`; None when it is not the meter that speaks, or of something else.
+        """
+        return None
+
     def purchase_state(self, address):
         """Requests for purchase number and remaining credit."""
         raise self._unsupported("prepaid credit")

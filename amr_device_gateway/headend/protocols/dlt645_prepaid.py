@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from . import bcd, dlt645
 from .base import EncodeError, Fault, Protocol, ProtocolError, PurchaseState
-from .dlt645_reply import REPLY
+from .dlt645_reply import ERROR, REPLY
 
 SECURITY = 0x03
 REMAINING_ENERGY = 0x00900100
@@ -92,7 +92,12 @@ class Prepaid(Protocol):
         """
         if decoded.control == f"{REPLY | SECURITY:02X}" and not decoded.error:
             return "booked"
-        if isinstance(decoded.error, Fault) and decoded.error.code == "meter":
+        denied = decoded.control == f"{REPLY | ERROR | SECURITY:02X}"
+        if (
+            denied
+            and isinstance(decoded.error, Fault)
+            and decoded.error.code == "meter"
+        ):
             return "repeat" if "repeat_recharge" in decoded.error.flags else "refused"
         return None
 

@@ -66,6 +66,12 @@ class Forwarded(Protocol):
             return GDW376.decode(frame)
         return self.inner.decode(inner)
 
+    def credit_from(self, decoded):
+        """What the meter itself said; nothing when only the concentrator spoke."""
+        if decoded.protocol == GDW376.name:
+            return None
+        return self.inner.credit_from(decoded)
+
     def matches(self, request, reply):
         return GDW376.matches(request, reply)
 

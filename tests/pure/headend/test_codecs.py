@@ -360,5 +360,7 @@ def test_the_answer_to_a_credit():
     assert repeat.error == "The meter refused: this purchase is already booked."
     refused = DLT.decode(dlt645.build("1", 0xC3, b"\x20\x00"))
     assert DLT.credit_from(refused) == "refused"
+    other_function = DLT.decode(dlt645.build("1", 0xD1, b"\x20"))
+    assert DLT.credit_from(other_function) is None
     assert DLT.credit_from(DLT.decode(b"")) is None
     assert DLT.credit_from(reply(0x00010000, "00000000")) is None

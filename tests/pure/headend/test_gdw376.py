@@ -8,6 +8,7 @@ from headend.protocols import bcd, dlt645, gdw376_frame, registry
 from headend.protocols import gdw376_formats as formats
 from headend.protocols.base import AddressError, EncodeError, Unsupported
 from headend.protocols.gdw376_archive import Archive
+from headend.protocols.gdw376_forward import Forwarded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -250,6 +251,22 @@ def test_refusals():
         "The terminal refused p0 F10 (the meter address is there twice)."
     ).replace("F10", "F2")
     assert decoded.error.code == "meter"
+
+
+def test_what_a_concentrator_refuses_no_meter_has_refused():
+    through = Forwarded(DLT, "03720065")
+    for afn, control, data in (
+        (0x00, 0x88, "0000 0200"),
+        (0x00, 0x88, "0000 0400 10 0000 0100 02"),
+        (0x0D, 0x89, "0101 0114"),
+    ):
+        said = decode(afn, data, control=control)
+        assert said.error
+        assert through.credit_from(said) is None
+    refused = DLT.decode(dlt645.build("1", 0xC3, b"\x20\x00"))
+    assert through.credit_from(refused) == "refused"
+    repeat = DLT.decode(dlt645.build("1", 0xC3, b"\x02\x00"))
+    assert through.credit_from(repeat) == "repeat"
 
 
 @pytest.mark.parametrize("data", ["0200 0100", "0000 0000", "0000 01FF", "0000 01"])
