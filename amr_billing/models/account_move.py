@@ -3,7 +3,7 @@ from decimal import Decimal
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.amr_base.tools import dec
+from odoo.addons.amr_base.tools import claim_rows, dec
 
 from ..tools import chinese_capitals
 
@@ -96,10 +96,15 @@ class AccountMove(models.Model):
     def _check_amr_credit(self):
         """Check that no bill is credited with more than it amounts to.
 
+        Credit notes that others post at this moment count, too: the bills are claimed.
+
         :raises UserError: one is
         """
         refunds = self.filtered(lambda move: move.move_type == "out_refund")
-        for bill in refunds.reversed_entry_id.filtered("amr_account_id"):
+        bills = refunds.reversed_entry_id.filtered("amr_account_id")
+        if bills:
+            claim_rows(bills)
+        for bill in bills:
             new = refunds.filtered(
                 lambda move, bill=bill: move.reversed_entry_id == bill
             )

@@ -234,7 +234,7 @@ class EnergyRecharge(EnergyPortal, PortalPayment):
         if tx_sudo:
             PaymentPostProcessing.monitor_transaction(tx_sudo)
             return tx_sudo
-        return self._create_transaction(
+        return self._create_amr_transaction(
             custom_create_values={"amr_vend_id": vend_sudo.id}, **kwargs
         )
 

@@ -1,7 +1,10 @@
+from decimal import Decimal
 from unittest.mock import patch
 
 from psycopg2.errors import SerializationFailure
 
+from odoo.exceptions import ValidationError
+from odoo.fields import Command
 from odoo.tests import JsonRpcException, tagged
 from odoo.tests.test_cursor import TestCursor
 from odoo.tools import mute_logger
@@ -223,9 +226,57 @@ class TestBillPayment(PortalCommon):
         tx._set_done()
         with self.assertRaises(JsonRpcException):
             self._begin()  # done, and not booked yet
+        with self.assertRaisesRegex(ValidationError, self.bill.name):
+            self.bill._claim_amr_payment(Decimal(100))
         self.assertPaidOnce(tx)
         with self.assertRaises(JsonRpcException):
             self._begin(amount=100)
+
+    def test_somebody_else_who_has_the_link_pays_a_payment_of_his_own(self):
+        """What one saves while paying is his, and not the other one's."""
+        first = self._begin(tokenization_requested=True)
+        self._login(self.other)
+        second = self._begin(tokenization_requested=True)
+        self.assertNotEqual(second, first)
+        partners = [resident["user"].partner_id for resident in (self.own, self.other)]
+        self.assertEqual([first.partner_id, second.partner_id], partners)
+
+    def test_a_payment_of_two_bills_does_not_hide_that_of_one(self):
+        first = self._begin()
+        both = self.bill | self._create_bill(self.own)
+        first.copy({"reference": "both", "invoice_ids": [Command.set(both.ids)]})
+        self.assertEqual(self._begin(), first)
+
+    def test_a_part_that_was_booked_does_not_block_the_rest(self):
+        part = self._begin(amount=40)
+        part._set_done()
+        self.assertFalse(self.bill._is_amr_payable())
+        part.is_post_processed = True  # its payment was deleted, say
+        self.assertTrue(self.bill._is_amr_payable())
+
+    def test_a_charge_waits_for_no_other_payment(self):
+        """Begun before, in another window, and finished while the charge waited."""
+        for state in ("_set_pending", "_set_authorized", "_set_done"):
+            with self.subTest(state=state):
+                self.bill = self._create_bill(self.own)
+                direct = self._begin()
+                charge = self._begin_with_token()
+                getattr(direct, state)()
+                calls, provider = self._answer(lambda tx: None)
+                with provider:
+                    self._charge(charge)
+                self.assertEqual((calls, charge.state), ([], "cancel"))
+
+    # === Invoices of others === #
+
+    def test_an_invoice_that_is_no_bill_is_paid_as_core_does(self):
+        self.bill.amr_account_id = False
+        calls, provider = self._answer(lambda tx: tx._set_done())
+        with provider:
+            tx = self._begin_with_token(landing_route="/shop", amount=120)
+        self.assertEqual((calls, tx.state), ([tx.id], "done"))
+        self.assertEqual((tx.landing_route, tx.amount), ("/shop", 120))
+        self.assertFalse(self._jobs(tx))
 
     @mute_logger("odoo.http")
     def test_a_credited_bill_is_not_paid(self):
@@ -245,7 +296,15 @@ class TestBillPayment(PortalCommon):
         self.assertEqual(len(self.bill.transaction_ids), 1)
 
     def test_the_landing_page_is_ours(self):
-        for route in ("//evil.example", "https://evil.example", "/\\evil.example", ""):
+        for route in (
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "/my\\..\\evil",
+            "",
+        ):
             tx = self._begin(landing_route=route)
             self.assertEqual(tx.landing_route, "/my/invoices")
             tx._set_canceled()

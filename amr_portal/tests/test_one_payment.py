@@ -240,6 +240,17 @@ class TestOnePayment(PortalCommon):
             self._charge(tx)
         self.assertEqual((calls, tx.state), ([], "cancel"))
 
+    def test_an_order_that_is_being_paid_otherwise_is_not_charged(self):
+        direct = self._begin()
+        charge = self._begin_with_token()
+        direct._set_done()
+        calls, provider = self._answer(lambda tx: None)
+        with provider:
+            self._charge(charge)
+        self.assertEqual((calls, charge.state), ([], "cancel"))
+        direct._post_process()
+        self.assertPaidOnce()
+
     def test_a_process_that_dies_while_the_provider_works(self):
         def die(_tx):
             raise SystemExit

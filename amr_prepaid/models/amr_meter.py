@@ -1,10 +1,10 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.amr_base.tools import lock_rows
 from odoo.addons.amr_metering.models.amr_meter import AmrMeter as Meter
 from odoo.addons.amr_metering.report.amr_meter import AmrMeter as CurrentData
 
-from ..tools import lock_rows
 from .amr_wallet import RESERVING_STATES
 
 

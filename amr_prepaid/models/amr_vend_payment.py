@@ -2,9 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
-from odoo.addons.amr_base.tools import dec
-
-from ..tools import lock_rows
+from odoo.addons.amr_base.tools import dec, lock_rows
 
 
 class AmrVend(models.Model):

@@ -3,9 +3,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tools import SQL
 
-from odoo.addons.amr_base.tools import dec
-
-from ..tools import lock_rows
+from odoo.addons.amr_base.tools import dec, lock_rows
 
 RESERVING_STATES = ("paid", "crediting", "exception")
 

@@ -1,6 +1,6 @@
 from odoo import fields, models
 
-from ..tools import lock_rows
+from odoo.addons.amr_base.tools import lock_rows
 
 
 class PaymentTransaction(models.Model):

@@ -4,10 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from odoo.addons.amr_base.tools import dec
+from odoo.addons.amr_base.tools import dec, lock_rows
 from odoo.addons.queue_job.job import ENQUEUED, PENDING, STARTED, WAIT_DEPENDENCIES
-
-from ..tools import lock_rows
 
 _logger = logging.getLogger(__name__)
 
@@ -41,6 +39,15 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.state in ("pending", "authorized", "done") or (
             self.state == "draft" and self.operation == "online_token"
+        )
+
+    def _is_amr_under_way(self):
+        """Return whether it takes, or may take, money that is not booked yet."""
+        self.ensure_one()
+        booked = self.state == "done" and self.is_post_processed
+        by_hand = self.provider_code in ("none", "custom")
+        return self._is_amr_live() and not (
+            booked or by_hand or self.operation == "refund"
         )
 
     def _enqueue_amr_charge(self):
@@ -88,12 +95,18 @@ class PaymentTransaction(models.Model):
         """Return why this is not to be charged any more, or False."""
         if self.amr_vend_id and self.amr_vend_id.state != "draft":
             return self.env._("The order needs no payment any more.")
-        bills = self.invoice_ids
+        bills, digits = self.invoice_ids, self.currency_id.decimal_places
         owed = sum(
-            dec(bill.amount_residual, 2) for bill in bills if bill.state == "posted"
+            dec(bill.amount_residual, digits)
+            for bill in bills
+            if bill.state == "posted"
         )
-        if bills and owed < dec(self.amount, 2):
+        if bills and owed < dec(self.amount, digits):
             return self.env._("The bill needs no payment any more.")
+        others = (self.amr_vend_id.transaction_ids | bills.transaction_ids) - self
+        # a charge that waits, too, is none: each of the two would give way
+        if any(tx.state != "draft" and tx._is_amr_under_way() for tx in others):
+            return self.env._("Another payment of it is under way.")
         return False
 
     @api.model

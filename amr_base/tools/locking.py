@@ -20,3 +20,21 @@ def lock_rows(records):
         log_exceptions=False,
     )
     records.invalidate_recordset()
+
+
+def claim_rows(records):
+    """Lock these rows, and send whoever waits for them back to the start.
+
+    A new version of the rows makes the other transaction's view stale; Odoo runs it
+    again, and it sees what this one has done.
+
+    :raises psycopg2.errors.SerializationFailure: this transaction's view is stale
+    """
+    lock_rows(records)
+    records.env.cr.execute(
+        SQL(
+            "UPDATE %s SET write_date = write_date WHERE id = ANY(%s)",
+            SQL.identifier(records._table),
+            list(records.ids),
+        )
+    )

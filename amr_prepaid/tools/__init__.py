@@ -1,1 +1,0 @@
-from .locking import lock_rows
