@@ -33,8 +33,7 @@ READ_SQL = """
       LEFT JOIN LATERAL (
        (SELECT 1 AS hit FROM amr_reading r
          WHERE r.meter_id = m.id AND r.read_at >= s.begin_at AND r.read_at < s.end_at
-           AND r.quality <> 'suspect' AND r.source <> 'estimate'
-           AND r.superseded_by_id IS NULL
+           AND r.quality = 'ok' AND r.superseded_by_id IS NULL
          LIMIT 1)
          UNION ALL
        (SELECT 1 FROM amr_interval v

@@ -17,6 +17,7 @@ from .interval_sql import (
     NEIGHBOURHOOD,
     WALK_SQL,
 )
+from .reading_effect_sql import TURN_SQL
 
 
 class AmrInterval(models.Model):
@@ -102,6 +103,7 @@ class AmrInterval(models.Model):
         inserted = Reading._insert_new(INSERT_SQL, again)
         cleared = Reading._clear("amr_interval_checked", CLEARED_SQL, again)
         cr.execute(LATEST_SQL)
+        cr.execute(TURN_SQL.format("amr_interval_checked"))
         return inserted, cleared
 
     @api.model

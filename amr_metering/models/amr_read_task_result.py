@@ -111,24 +111,20 @@ class AmrReadTask(models.Model):
         """Settle the open "missing" exceptions that readings answer.
 
         A usable reading answers when it is of later than what is missing, or when it
-        is what this task did not get before.
+        is what this task did not get before. Freezes the night missed are answered by
+        a freeze only.
         """
         meter_ids = [row["meter_id"] for row in rows]
-        usable = (
-            self.env["amr.reading"]
-            .sudo()
-            ._read_group(
-                [
-                    ("meter_id", "in", meter_ids),
-                    ("read_at", "in", list({row["read_at"] for row in rows})),
-                    ("quality", "=", "ok"),
-                    ("superseded_by_id", "=", False),
-                ],
-                ["meter_id"],
-                ["read_at:max"],
-            )
-        )
-        latest = dict(usable)
+        usable = [
+            ("meter_id", "in", meter_ids),
+            ("read_at", "in", list({row["read_at"] for row in rows})),
+            ("quality", "=", "ok"),
+            ("superseded_by_id", "=", False),
+        ]
+        frozen = [*usable, ("kind", "in", ("daily", "monthly"))]
+        Reading, of = self.env["amr.reading"].sudo(), (["meter_id"], ["read_at:max"])
+        latest = dict(Reading._read_group(usable, *of))
+        latest_freeze = dict(Reading._read_group(frozen, *of))
         exceptions = (
             self.env["amr.exception"]
             .sudo()
@@ -140,12 +136,13 @@ class AmrReadTask(models.Model):
                 ]
             )
         )
-        exceptions.filtered(
-            lambda e: (
-                e.meter_id in latest
-                and (latest[e.meter_id] >= e.found_at or self._has_raised(e))
-            )
-        )._settle(self.env._("The meter was read later."))
+
+        def answered(exception):
+            missed = "missing" in exception.verdict_ids.mapped("kind")
+            at = (latest_freeze if missed else latest).get(exception.meter_id)
+            return at and (at >= exception.found_at or self._has_raised(exception))
+
+        exceptions.filtered(answered)._settle(self.env._("The meter was read later."))
 
     def _has_raised(self, exception):
         """Return whether an exception is about a reading this task asked for."""

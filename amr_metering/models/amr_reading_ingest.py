@@ -17,6 +17,7 @@ from .reading_effect_sql import (
     FUNCTIONS_SQL,
     LATEST_SQL,
     SUPERSEDE_SQL,
+    TURN_SQL,
     VERDICT_SQL,
 )
 from .reading_sql import (
@@ -135,6 +136,7 @@ class AmrReading(models.Model):
         cr.execute(SUPERSEDE_SQL)
         cr.execute(LATEST_SQL)
         enabled = [meter_id for (meter_id,) in cr.fetchall() if meter_id]
+        cr.execute(TURN_SQL.format("amr_reading_checked"))
         cr.execute(ANSWERED_SQL)
         return inserted, enabled, cleared
 

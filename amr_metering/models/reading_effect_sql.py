@@ -33,6 +33,15 @@ LATEST_SQL = """
     RETURNING CASE WHEN o.state = 'not_enabled' THEN m.id END
 """
 
+# Two deliveries at one moment do not see each other's readings. Whoever takes in what
+# is not the latest writes its meter, too, so that the second waits for the first and is
+# then refused by PostgreSQL (40001): Odoo does it again, and now it sees them.
+TURN_SQL = """
+    UPDATE amr_meter SET latest_at = latest_at
+     WHERE id IN (SELECT meter_id FROM {})
+       AND xmin <> pg_current_xact_id()::xid
+"""
+
 ANSWERED_SQL = """
     UPDATE amr_meter SET comm_fault_since = NULL
      WHERE comm_fault_since IS NOT NULL AND id IN (
@@ -138,6 +147,10 @@ ANSWERS_SQL = """
     SELECT DISTINCT ON (e.id) e.id, c.index::text, c.read_at
       FROM open e JOIN fitting c ON c.meter_id = e.meter_id
      WHERE e.kind = 'missing' AND c.read_at >= e.found_at
+           -- freezes the night missed are answered by a freeze only
+           AND (c.kind IN ('daily', 'monthly') OR NOT EXISTS (
+                SELECT 1 FROM amr_reading_verdict v
+                 WHERE v.exception_id = e.id AND v.kind = 'missing'))
         OR e.kind = 'static' AND c.index > c.before_index AND c.read_at > e.found_at
         OR e.kind = 'future' AND c.read_at >= e.create_date
         OR EXISTS (

@@ -151,21 +151,22 @@ STATIC = """
        AND last.read_at - since.read_at >= m.days * interval '1 day'
 """
 
-# The first freeze that is missing is part of the finding: one verdict a gap.
-MISSING = """
-    SELECT m.id, f.read_at + interval '1 day', NULL::numeric, NULL::numeric,
-           NULL::numeric, m.days
+# The first freeze that is missing is part of the finding: one verdict a gap, and one
+# more in each month it lasts, because somebody may have closed the exception without
+# mending anything. A meter that never sent one is silent since it was installed.
+MISSING = f"""
+    SELECT m.id, GREATEST(f.read_at + interval '1 day', %(month)s::timestamp),
+           NULL::numeric, NULL::numeric, NULL::numeric, m.days
       FROM ruled m
+     CROSS JOIN LATERAL ({INSTALLED_SQL}) i
      CROSS JOIN LATERAL (
-        SELECT max(r.read_at) AS read_at FROM amr_reading r
+        SELECT GREATEST(max(r.read_at), i.date_from) AS read_at FROM amr_reading r
          WHERE r.meter_id = m.id AND r.register = 'total' AND r.kind = 'daily'
-           AND r.source <> 'estimate' AND r.quality <> 'suspect'
-           AND r.superseded_by_id IS NULL
+           AND r.quality = 'ok' AND r.superseded_by_id IS NULL
            AND r.read_at < %(end)s::timestamp + interval '12 hours') f
      WHERE m.protocol <> 'manual'
        AND f.read_at < %(end)s::timestamp - (m.days - 1) * interval '1 day'
                        - interval '12 hours'
-       AND f.read_at > %(end)s::timestamp - interval '60 days'
 """
 
 SUM = """

@@ -16,6 +16,7 @@ from . import (
     test_factor_seam,
     test_fit,
     test_ingest,
+    test_ingest_at_once,
     test_ingest_late,
     test_ingest_properties,
     test_interval,

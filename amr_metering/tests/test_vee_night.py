@@ -106,6 +106,52 @@ class TestVeeNight(MeteringCommon):
         self._ingest(self._freeze(date(2026, 6, 10), 200))
         self.assertEqual(exception.state, "resolved")
 
+    def _make_remote(self):
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE amr_meter_model SET protocol = 'any' WHERE id = %s",
+            (self.meter_model.id,),
+        )
+
+    def test_a_spot_reading_does_not_answer_for_the_freezes(self):
+        self._course([3] * 5)
+        self._make_remote()
+        self._judge(date(2026, 6, 9))
+        exception = self._open("missing")
+        self._ingest(self._row(150, "2026-06-10 03:00:00"))
+        self.assertEqual(exception.state, "open")
+        task = self.env["amr.read.task"].create(
+            {"scope": "community", "community_id": self.community.id}
+        )
+        self.env["amr.read.task.line"].create(
+            {"task_id": task.id, "meter_id": self.meter.id}
+        )
+        task._record_readings([self._row(151, "2026-06-10 04:00:00")])
+        self.assertEqual(exception.state, "open")
+        self._ingest(self._freeze(date(2026, 6, 11), 200))
+        self.assertEqual(exception.state, "resolved")
+
+    def test_what_is_still_missing_in_the_next_month_is_raised_again(self):
+        self._course([3] * 5)
+        self._make_remote()
+        self._judge(date(2026, 6, 9))
+        self._open("missing").action_resolve()
+        self.assertFalse(self._judge(date(2026, 6, 30)))
+        self.assertIn(("missing", self.meter), self._judge(date(2026, 7, 1)))
+        self.assertTrue(self._open("missing"))
+        self.assertFalse(self._judge(date(2026, 7, 31)))
+        self.assertIn(("missing", self.meter), self._judge(date(2026, 9, 1)))
+
+    def test_a_meter_that_never_sent_a_freeze_is_missing(self):
+        __, fresh = self._install(
+            "990000000032", self._room("0132"), since="2026-06-03 04:00:00"
+        )
+        self._course([3] * 9)
+        self._ingest(self._row(1, "2026-06-03 05:00:00", fresh))
+        self._make_remote()
+        self.assertFalse(self._judge(date(2026, 6, 4)), "just installed")
+        self.assertIn(("missing", fresh), self._judge(date(2026, 6, 9)))
+
     def test_a_master_is_compared_with_its_subs(self):
         self._room("0140")
         master_point, master = self._install("990000000040", self._room("0141"))
