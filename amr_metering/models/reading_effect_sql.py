@@ -147,10 +147,13 @@ ANSWERS_SQL = """
     SELECT DISTINCT ON (e.id) e.id, c.index::text, c.read_at
       FROM open e JOIN fitting c ON c.meter_id = e.meter_id
      WHERE e.kind = 'missing' AND c.read_at >= e.found_at
-           -- freezes the night missed are answered by a freeze only
+           -- freezes the night missed are answered by a freeze, if it sends any
            AND (c.kind IN ('daily', 'monthly') OR NOT EXISTS (
                 SELECT 1 FROM amr_reading_verdict v
-                 WHERE v.exception_id = e.id AND v.kind = 'missing'))
+                 WHERE v.exception_id = e.id AND v.kind = 'missing')
+                OR NOT EXISTS (
+                SELECT 1 FROM amr_reading r
+                 WHERE r.meter_id = e.meter_id AND r.kind IN ('daily', 'monthly')))
         OR e.kind = 'static' AND c.index > c.before_index AND c.read_at > e.found_at
         OR e.kind = 'future' AND c.read_at >= e.create_date
         OR EXISTS (

@@ -153,14 +153,20 @@ STATIC = """
 
 # The first freeze that is missing is part of the finding: one verdict a gap, and one
 # more in each month it lasts, because somebody may have closed the exception without
-# mending anything. A meter that never sent one is silent since it was installed.
+# mending anything. A meter that never sent anything is silent since it was installed;
+# one that is read at other times only is not one that sends freezes.
 MISSING = f"""
     SELECT m.id, GREATEST(f.read_at + interval '1 day', %(month)s::timestamp),
            NULL::numeric, NULL::numeric, NULL::numeric, m.days
       FROM ruled m
      CROSS JOIN LATERAL ({INSTALLED_SQL}) i
      CROSS JOIN LATERAL (
-        SELECT GREATEST(max(r.read_at), i.date_from) AS read_at FROM amr_reading r
+        SELECT CASE WHEN max(r.read_at) IS NOT NULL OR NOT EXISTS (
+                        SELECT 1 FROM amr_reading a
+                         WHERE a.meter_id = m.id AND a.quality = 'ok'
+                           AND a.superseded_by_id IS NULL)
+                    THEN GREATEST(max(r.read_at), i.date_from) END AS read_at
+          FROM amr_reading r
          WHERE r.meter_id = m.id AND r.register = 'total' AND r.kind = 'daily'
            AND r.quality = 'ok' AND r.superseded_by_id IS NULL
            AND r.read_at < %(end)s::timestamp + interval '12 hours') f

@@ -142,15 +142,19 @@ class TestVeeNight(MeteringCommon):
         self.assertFalse(self._judge(date(2026, 7, 31)))
         self.assertIn(("missing", self.meter), self._judge(date(2026, 9, 1)))
 
-    def test_a_meter_that_never_sent_a_freeze_is_missing(self):
+    def test_a_meter_that_never_sent_anything_is_missing(self):
         __, fresh = self._install(
             "990000000032", self._room("0132"), since="2026-06-03 04:00:00"
         )
         self._course([3] * 9)
-        self._ingest(self._row(1, "2026-06-03 05:00:00", fresh))
         self._make_remote()
         self.assertFalse(self._judge(date(2026, 6, 4)), "just installed")
         self.assertIn(("missing", fresh), self._judge(date(2026, 6, 9)))
+        exception = self._open("missing", fresh)
+        self._ingest(self._row(1, "2026-06-10 05:00:00", fresh))
+        self.assertEqual(exception.state, "resolved")
+        found = self._judge(date(2026, 7, 20))
+        self.assertNotIn(("missing", fresh), found, "not one that sends freezes")
 
     def test_a_master_is_compared_with_its_subs(self):
         self._room("0140")
