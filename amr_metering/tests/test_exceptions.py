@@ -97,6 +97,7 @@ class TestExceptions(MeteringCommon):
     def test_a_meter_that_rolled_over_long_ago_can_be_accepted(self):
         self.meter.model_id.digits = 5
         self._ingest(
+            self._row(99500, "2026-01-01 00:00:00"),
             self._row(99800, "2026-01-02 00:00:00"),
             self._row(200, "2026-01-05 00:00:00"),
             self._row(12000, "2026-06-02 00:00:00"),
