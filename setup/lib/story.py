@@ -363,6 +363,7 @@ class Story:
 
     def bill_community(self):
         """Bill the last month; a second run of the same month makes nothing."""
+        self._accept_the_leak()
         released = self._release_bills()
         run = self.run_billing()
         expect(run["error_count"] == 0, f"not billed: {self._billing_errors(run)}")
@@ -377,6 +378,16 @@ class Story:
         if released:
             new = f"{', '.join(released)} credited and billed again: {new}"
         return f"{new}; {segments}; the second run made nothing"
+
+    def _accept_the_leak(self):
+        """Take for true what the burst pipe let through; until then it is held back.
+
+        Its meter has no closing index before that, and its account no bill.
+        """
+        admin = self.operator("community_admin")
+        domain = [("kind", "=", "high"), ("state", "=", "open")]
+        for exception in admin.find("amr.exception", domain, ["id"]):
+            admin.press("amr.exception", exception["id"], "action_accept")
 
     def run_billing(self):
         """Let the administrator bill the month; return the run when it is done."""
