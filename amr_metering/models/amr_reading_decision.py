@@ -96,7 +96,7 @@ class AmrReading(models.Model):
         readings = self.sudo().filtered(lambda r: r.quality == "ok")
         readings._check_no_seam(readings, lambda reading, seam: reading == seam)
         readings.write({"quality": "suspect", "put_aside": True})
-        readings._put_hours_aside()
+        readings._change_hours("ok", "suspect")
         readings._give_way_back()
         self.sudo().meter_id._refresh_latest()
         for meter in readings.meter_id:
@@ -173,7 +173,8 @@ class AmrReading(models.Model):
                     reading.quality = "suspect"
                 reading.superseded_by_id = False
         back = superseded.filtered(lambda r: not r.superseded_by_id)
-        back.filtered(lambda r: r.quality == "ok")._use_hours_again()
+        used = back.filtered(lambda r: r.quality == "ok")
+        used._change_hours("superseded", "ok")
 
     def _is_read_meanwhile(self):
         """Return whether an estimate is contradicted, or its time has a reading."""
@@ -181,36 +182,25 @@ class AmrReading(models.Model):
             self.meter_id, self.read_at, register=self.register
         )
 
-    def _use_hours_again(self):
-        """A freeze that is used again is used as the hour of midnight, too."""
-        self.flush_recordset()
-        self.env.cr.execute(
-            SQL(
-                """
-                UPDATE amr_interval i SET quality = 'ok'
-                  FROM amr_reading r
-                 WHERE r.id = ANY(%s) AND r.kind = 'daily' AND i.meter_id = r.meter_id
-                   AND i.register = r.register AND i.read_at = r.read_at
-                   AND i.index = r.index AND i.quality = 'superseded'
-                """,
-                list(self.ids),
-            )
-        )
-        self.env["amr.interval"].invalidate_model(["quality"])
+    def _change_hours(self, before, after):
+        """A freeze may have come in as the hour of midnight, which shares its fate.
 
-    def _put_hours_aside(self):
-        """A freeze may have come in as the hour of midnight, which is wrong, too."""
+        :param str before: the quality that such an hour has now
+        :param str after: the quality that it is to have
+        """
         self.flush_recordset()
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE amr_interval i SET quality = 'suspect'
+                UPDATE amr_interval i SET quality = %s
                   FROM amr_reading r
                  WHERE r.id = ANY(%s) AND r.kind = 'daily' AND i.meter_id = r.meter_id
                    AND i.register = r.register AND i.read_at = r.read_at
-                   AND i.index = r.index AND i.quality = 'ok'
+                   AND i.index = r.index AND i.quality = %s
                 """,
+                after,
                 list(self.ids),
+                before,
             )
         )
         self.env["amr.interval"].invalidate_model(["quality"])

@@ -1,6 +1,7 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.fields import Command
@@ -221,6 +222,17 @@ class PortalCommon(AccountPaymentCommon, PaymentHttpCommon):
         tx = self._get_tx(values["reference"])
         tx._process("demo", {"reference": tx.reference, "simulated_state": state})
         return tx
+
+    def _answer(self, answer):
+        """Let the provider do something when it is asked to charge; count the calls."""
+        calls = []
+
+        def send(tx):
+            calls.append(tx.id)
+            return answer(tx)
+
+        model = self.env.registry["payment.transaction"]
+        return calls, patch.object(model, "_send_payment_request", send)
 
     def _get_payment_params(self, vend):
         return {

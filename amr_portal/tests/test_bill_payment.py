@@ -64,16 +64,6 @@ class TestBillPayment(PortalCommon):
             self.assertIsInstance(death, kill or ())
         self.env.invalidate_all()
 
-    def _answer(self, answer):
-        calls = []
-
-        def send(tx):
-            calls.append(tx.id)
-            return answer(tx)
-
-        model = self.env.registry["payment.transaction"]
-        return calls, patch.object(model, "_send_payment_request", send)
-
     def _jobs(self, tx):
         jobs = self.env["queue.job"].sudo()
         return jobs.search([("identity_key", "=", tx._get_amr_charge_key())])

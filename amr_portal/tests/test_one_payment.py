@@ -47,17 +47,6 @@ class TestOnePayment(PortalCommon):
             self.env(cr=cr)["payment.transaction"].browse(tx.id)._charge_amr_token()
         self.env.invalidate_all()
 
-    def _answer(self, answer):
-        """Let the provider do something when it is asked to charge; count the calls."""
-        calls = []
-
-        def send(tx):
-            calls.append(tx.id)
-            return answer(tx)
-
-        model = self.env.registry["payment.transaction"]
-        return calls, patch.object(model, "_send_payment_request", send)
-
     def assertPaidOnce(self, vend=None):
         vend = vend or self.vend
         payments = self.env["account.payment"].search(
