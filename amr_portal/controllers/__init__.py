@@ -1,1 +1,1 @@
-from . import payment, bill, portal, vend
+from . import bill, payment, payment_status, portal, vend

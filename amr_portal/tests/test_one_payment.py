@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+from psycopg2.errors import SerializationFailure
 from requests import Response
 from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import ReadTimeout
@@ -75,6 +76,16 @@ class TestOnePayment(PortalCommon):
             )
             self.make_jsonrpc_request("/payment/status/poll", {})
         self.assertPaidOnce()
+
+    def test_a_window_that_comes_second_asks_again_without_an_alarm(self):
+        tx = self._begin()
+        busy = patch.object(
+            type(tx), "_post_process", side_effect=SerializationFailure("busy")
+        )
+        with busy, self.assertNoLogs("odoo.http", "WARNING"):
+            answer = self.url_open("/payment/status/poll", json={"params": {}})
+        # the word that core's page waits for
+        self.assertEqual(answer.json()["error"]["data"]["message"], "retry")
 
     def test_another_method_is_another_payment_whose_money_is_kept(self):
         other = self.method.sudo().copy({"code": "other", "active": True})

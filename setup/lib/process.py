@@ -31,9 +31,17 @@ class Process:
 
     @staticmethod
     def _tether():
-        """Return the prefix that ends the program when its parent is killed."""
+        """Return the prefix that ends the program when its parent is killed.
+
+        A parent that is killed before the kernel knows of the wish sends nothing: so
+        the program begins only if its parent is still this process.
+        """
         setpriv = shutil.which("setpriv")
-        return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+        if not setpriv:
+            return []
+        begin = '[ "$PPID" = "$0" ] && exec "$@"'
+        parent = str(os.getpid())
+        return [setpriv, "--pdeathsig", "TERM", "--", "sh", "-c", begin, parent]
 
     @property
     def running(self):
