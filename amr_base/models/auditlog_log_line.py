@@ -1,8 +1,43 @@
-from odoo import models
+from odoo import api, fields, models
 
 
 class AuditlogLogLine(models.Model):
     _inherit = "auditlog.log.line"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Keep the values as they are, and beside them what a person reads."""
+        for vals in vals_list:
+            field = self.env["ir.model.fields"].sudo().browse(vals.get("field_id"))
+            for side in ("old_value_text", "new_value_text"):
+                vals[side] = self._in_words(field, vals.get(side))
+        return super().create(vals_list)
+
+    @api.model
+    def _in_words(self, field, value):
+        """Return a value as a person reads it: names for ids, words for codes.
+
+        :param field: the ``ir.model.fields`` it is of
+        :param value: as ``read`` returns it, lists of relations as (id, name)
+        :return: text, or False for nothing
+        """
+        if field.ttype == "boolean":
+            return self.env._("yes") if value else self.env._("no")
+        if value is None or value is False or value == []:
+            return False
+        if field.ttype == "many2one" and isinstance(value, tuple):
+            return value[1]
+        if "2many" in field.ttype and isinstance(value, list):
+            pairs = (each if isinstance(each, tuple) else (0, each) for each in value)
+            return ", ".join(str(name) for __, name in pairs)
+        if field.ttype == "selection":
+            known = self.env[field.model]._fields[field.name]
+            return dict(known._description_selection(self.env)).get(value, value)
+        if field.ttype == "datetime":
+            at = fields.Datetime.to_datetime(value)
+            local = fields.Datetime.context_timestamp(self, at)
+            return local.strftime("%Y-%m-%d %H:%M:%S")
+        return value
 
     def write(self, vals):
         self.env["auditlog.log"]._refuse_by_hand()

@@ -236,11 +236,13 @@ class AuditlogRule(models.Model):
                     log_id, field_id, field_name, field_description, old_value,
                     old_value_text, new_value, new_value_text,
                     create_uid, create_date, write_uid, write_date)
-                SELECT v.id, %(field_id)s, %(name)s, %(label)s, v.old, v.old, v.new,
-                       v.new, %(uid)s, now() AT TIME ZONE 'UTC',
+                SELECT v.id, %(field_id)s, %(name)s, %(label)s,
+                       v.old, v.old_text, v.new, v.new_text,
+                       %(uid)s, now() AT TIME ZONE 'UTC',
                        %(uid)s, now() AT TIME ZONE 'UTC'
-                  FROM unnest(%(ids)s::int[], %(old)s::text[], %(new)s::text[])
-                       v (id, old, new)
+                  FROM unnest(%(ids)s::int[], %(old)s::text[], %(old_text)s::text[],
+                              %(new)s::text[], %(new_text)s::text[])
+                       v (id, old, old_text, new, new_text)
                 """,
                 field_id=field.id,
                 name=name,
@@ -248,7 +250,9 @@ class AuditlogRule(models.Model):
                 uid=self.env.uid,
                 ids=[logs[record.id] for record in records],
                 old=[self._note_value(each) for each in old],
+                old_text=[each.sudo().display_name or None for each in old],
                 new=[self._note_value(each) for each in new],
+                new_text=[each.sudo().display_name or None for each in new],
             )
         )
 

@@ -39,6 +39,27 @@ class TestOperationLog(AmrCommon):
         self.admin.amr_community_ids |= self.other_community
         self.assertIn("90374", self._logs(self.admin, "write").changes)
 
+    def test_a_change_is_told_in_words_without_ids(self):
+        self.admin.write(
+            {"active": False, "amr_community_ids": [(4, self.other_community.id)]}
+        )
+        self.account.with_user(self.manager).room_ids = self.room
+        told = self._logs(self.admin, "write").changes
+        self.assertIn("Active: yes → no", told)
+        self.assertIn(self.other_community.display_name, told)
+        self.assertNotIn("(", told)
+        [line] = self._logs(self.admin, "write").line_ids.filtered(
+            lambda line: line.field_name == "amr_community_ids"
+        )
+        self.assertIn(str(self.other_community.id), line.new_value)
+        moved = self._logs(self.room, "write").line_ids.filtered(
+            lambda line: line.field_name == "account_id"
+        )
+        self.assertEqual(moved[:1].new_value_text, self.account.display_name)
+        method = self.env["ir.model.fields"]._get("amr.tariff.version", "method")
+        words = self.env["auditlog.log.line"]._in_words(method, "flat")
+        self.assertNotEqual(words, "flat")
+
     def test_made_and_deleted_records_are_logged(self):
         room = (
             self.env["amr.room"]

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
+from odoo.tools import SQL
 
 from odoo.addons.amr_base.tools import dec
 
@@ -146,6 +147,17 @@ class AmrCharge(models.Model):
         "CHECK (reversed OR released IS NOT TRUE)",
         "Consumption can be billed again only when its bill was credited.",
     )
+
+    @api.model
+    def _read_group_select(self, aggregate_spec, query):
+        """Add up within one utility only: kWh and m³ have no sum."""
+        aggregate = super()._read_group_select(aggregate_spec, query)
+        if aggregate_spec not in ("consumption:sum", "quantity:sum"):
+            return aggregate
+        utility = self._field_to_sql(self._table, "utility_id", query)
+        return SQL(
+            "CASE WHEN min(%s) = max(%s) THEN %s END", utility, utility, aggregate
+        )
 
     def init(self):
         """Guard promises I5 and I8 in the database: what was billed stays as it was."""

@@ -74,6 +74,16 @@ class TestCharge(BillingCommon):
         self.assertEqual(self.charge.factor, 1)
         self.assertEqual(self.charge.amount, 52.83)
 
+    def test_consumption_is_added_up_within_one_utility_only(self):
+        water = self.env.ref("amr_base.utility_cold_water")
+        self._copy_sql(utility_id=water.id, component="total/9")
+        charges = [("agreement_id", "=", self.agreement.id)]
+        sums = ["consumption:sum", "quantity:sum"]
+        read = self.env["amr.charge"]._read_group
+        self.assertEqual(read(charges, [], sums), [(False, False)])
+        by_utility = read(charges, ["utility_id"], sums)
+        self.assertEqual({row[1:] for row in by_utility}, {(100, 100)})
+
     def test_the_agreement_knows_until_when_it_is_billed(self):
         self.assertEqual(self.agreement.billed_until, self.charge.end_at)
 

@@ -49,6 +49,7 @@ class AmrReadingVerdict(models.Model):
         "Consumption",
         digits="AMR Consumption",
         readonly=True,
+        aggregator=None,
         help="In the unit of the utility, factor applied.",
     )
     limit_value = fields.Float(

@@ -11,7 +11,7 @@ ROUNDS = 7
 PLACES = Decimal("0.01")
 EVENTS = (
     ("periodic", 0, {}),
-    ("power_off", 3, {"voltage_a": Decimal("0")}),
+    ("power_off", 3, dict.fromkeys(("voltage_a", "current_a", "power"), Decimal(0))),
     ("power_on", 3, {}),
     ("voltage", 5, {"voltage_a": Decimal("251.3")}),
 )
