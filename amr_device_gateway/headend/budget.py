@@ -25,10 +25,9 @@ class Budget:
         if not self._rate:
             return True
         now = self._clock()
-        self._left = min(self._full, self._left + (now - self._at) * self._rate)
+        left = self._left + (now - self._at) * self._rate
+        if left > self._full:
+            left = self._full
         self._at = now
-        if count > self._left:
-            self._left = 0
-            return False
-        self._left -= count
-        return True
+        self._left = max(left - count, 0)
+        return count <= left

@@ -8,7 +8,7 @@ import logging
 
 from aiohttp import WSMsgType, web
 
-from .exchange import Outcome
+from .exchange import refused
 from .protocols import registry
 from .protocols.base import UnknownProtocol
 from .uplinks.downlinks import DownlinkError
@@ -118,7 +118,7 @@ class ControlPort:
             answer = {"error": "internal", "message": "The head-end failed; see log."}
         if not socket.closed:
             try:
-                await socket.send_json({"id": number, **answer})
+                await socket.send_str(_text({"id": number, **answer}))
             except ConnectionError:
                 _logger.info("an answer had nobody to go to")
 
@@ -173,12 +173,10 @@ class ControlPort:
             raise BadRequest(f"{len(frames)} frames are too many for one exchange.")
         link = self.gateway.links.get(key)
         if link is None:
-            outcomes = [Outcome(frame, error="unknown_link") for frame in frames]
+            replies = refused(frames, "unknown_link")
         else:
-            outcomes = await link.exchange(
-                protocol, frames, deadline, priority, timeout
-            )
-        return {"link": key, "replies": [one.as_dict() for one in outcomes]}
+            replies = await link.exchange(protocol, frames, deadline, priority, timeout)
+        return {"link": key, "replies": replies}
 
 
 def _parse(text):
@@ -189,6 +187,16 @@ def _parse(text):
     if not isinstance(message, dict):
         raise BadRequest("The message is no JSON object.")
     return message
+
+
+def _text(answer):
+    """JSON of an answer; ``replies`` in it are requests that know their own JSON."""
+    replies = answer.pop("replies", None)
+    text = json.dumps(answer)
+    if replies is None:
+        return text
+    rows = ", ".join([one.as_json() for one in replies])
+    return f'{text[:-1]}, "replies": [{rows}]}}'
 
 
 def _frames(message):

@@ -1,40 +1,10 @@
 """A request on its way to a device, and the search for its reply."""
 
 import asyncio
-import time
 
 NOISE = 256
 #: Frames of one reply; a hundred meters' freezes come in about ten.
 MAX_PARTS = 64
-
-
-class Outcome:
-    """What became of a request: a reply, or an error word; never both.
-
-    ``sent`` tells whether a byte may have left for the device: after "offline",
-    "deadline" and "busy" none did, after "timeout" one did and the device's state is
-    unknown. "internal" is a mistake of the head-end's own, at any moment.
-    """
-
-    __slots__ = ("request", "reply", "error", "ms", "sent", "at")
-
-    def __init__(self, request, reply=None, error=None, ms=0, sent=False):
-        self.request = request
-        self.reply = reply
-        self.error = error
-        self.ms = ms
-        self.sent = sent
-        self.at = time.time() if reply else None
-
-    def as_dict(self):
-        return {
-            "request": self.request.hex(),
-            "reply": self.reply.hex() if self.reply else None,
-            "error": self.error,
-            "ms": self.ms,
-            "sent": self.sent,
-            "at": self.at,
-        }
 
 
 class Order:
@@ -44,7 +14,7 @@ class Order:
     :param float timeout: seconds for each reply
     """
 
-    __slots__ = ("protocol", "timeout", "deadline", "future", "requests", "_left")
+    __slots__ = ("protocol", "timeout", "deadline", "future", "requests", "left")
 
     def __init__(self, protocol, frames, timeout, deadline, future):
         self.protocol = protocol
@@ -53,33 +23,66 @@ class Order:
         #: Done when every request has its outcome.
         self.future = future
         self.requests = [Request(frame, self) for frame in frames]
-        self._left = len(self.requests)
+        #: How many have no outcome yet.
+        self.left = len(self.requests)
 
     def settled(self):
-        self._left -= 1
-        if not self._left and not self.future.done():
+        """One more of them has its outcome."""
+        self.left -= 1
+        if not self.left and not self.future.done():
             self.future.set_result(None)
 
 
 class Request:
-    """One frame that waits for its turn and its reply.
+    """One frame that waits for its turn and its reply, and what became of it: a reply,
+    or an error word; never both.
 
-    ``sent`` is set before the first byte can leave, and never taken back.
+    ``sent`` tells whether a byte may have left for the device: it is set before the
+    first one can, and never taken back. After "offline", "deadline" and "busy" none
+    did, after "timeout" one did and the device's state is unknown. "internal" is a
+    mistake of the head-end's own, at any moment.
+
+    :param order: the :class:`Order` that is told of its outcome
     """
 
-    __slots__ = ("frame", "order", "outcome", "sent")
+    __slots__ = ("frame", "order", "is_settled", "sent", "reply", "error", "ms", "at")
 
-    def __init__(self, frame, order):
+    def __init__(self, frame, order=None):
         self.frame = frame
         self.order = order
-        self.outcome = None
-        self.sent = False
+        self.is_settled = self.sent = False
+        self.reply = self.error = self.at = None
+        self.ms = 0
 
-    def settle(self, outcome):
-        """Give it its outcome; the first one counts."""
-        if self.outcome is None:
-            self.outcome = outcome
+    def settle(self, error=None, reply=None, ms=0, at=None):
+        """Give it its outcome; the first one counts.
+
+        :param ms: how long it took on the line
+        :param float at: when the reply came, seconds since 1970
+        """
+        if not self.is_settled:
+            self.is_settled = True
+            self.error, self.reply, self.ms, self.at = error, reply, ms, at
             self.order.settled()
+
+    def as_json(self):
+        """A JSON object. Everything in it is hex, a number or a word without quotes:
+        :mod:`json` would take as long to say so as the way from reply to request."""
+        reply = f'"{self.reply.hex()}"' if self.reply else "null"
+        error = f'"{self.error}"' if self.error else "null"
+        sent = "true" if self.sent else "false"
+        return (
+            f'{{"request": "{self.frame.hex()}", "reply": {reply}, "error": {error}, '
+            f'"ms": {self.ms}, "sent": {sent}, "at": {self.at or "null"}}}'
+        )
+
+
+def refused(frames, error):
+    """Requests that are not taken on, with their outcome."""
+    requests = [Request(frame) for frame in frames]
+    for request in requests:
+        request.error, request.is_settled = error, True
+    return requests
 
 
 class Exchange:
@@ -117,37 +120,37 @@ class Exchange:
 
     def feed(self, data):
         """Take in bytes; returns the frames that do not answer the request."""
-        self.noise = (self.noise + data)[-NOISE:]
-        others = self._take(self._framer.feed(data))
+        framer = self._framer
+        others = self._take(framer.feed(data))
         if self._gap:
             self._gap.cancel()
             self._gap = None
-        if self._framer.pending and not self.is_over:
-            loop = asyncio.get_running_loop()
-            self._gap = loop.call_later(self._link.config.byte_gap, self._silence)
+        if not self.is_over:
+            self.noise = (self.noise + data)[-NOISE:]
+            if framer.pending:
+                loop = asyncio.get_running_loop()
+                self._gap = loop.call_later(self._link.config.byte_gap, self._silence)
         return others
 
     def _take(self, frames):
-        others = []
+        """Keep what belongs to the reply; while more is to come, wait for each anew."""
+        others, parts, protocol = [], self._parts, self.protocol
         for frame in frames:
-            if self.is_over or not self._belongs(frame):
-                others.append(frame)
+            if self.is_over:
+                is_mine = False
+            elif parts:
+                is_mine = protocol.continues(parts[-1], frame)
             else:
-                self._keep(frame)
+                is_mine = protocol.matches(self._request, frame)
+            if not is_mine:
+                others.append(frame)
+                continue
+            parts.append(frame)
+            if protocol.goes_on(frame) and len(parts) < MAX_PARTS:
+                self.until = asyncio.get_running_loop().time() + self._timeout
+            else:
+                self._end()
         return others
-
-    def _belongs(self, frame):
-        if self._parts:
-            return self.protocol.continues(self._parts[-1], frame)
-        return self.protocol.matches(self._request, frame)
-
-    def _keep(self, frame):
-        """Take a frame of the reply; while more are to come, wait for each anew."""
-        self._parts.append(frame)
-        if self.protocol.goes_on(frame) and len(self._parts) < MAX_PARTS:
-            self.until = asyncio.get_running_loop().time() + self._timeout
-        else:
-            self._end()
 
     def _end(self):
         self.reply = b"".join(self._parts) or None

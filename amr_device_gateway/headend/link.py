@@ -8,7 +8,7 @@ import time
 from collections import deque
 
 from .budget import Budget
-from .exchange import Exchange, Order, Outcome
+from .exchange import Exchange, Order, refused
 from .protocols import registry
 
 _logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Link:
 
     def received(self, data):
         """Bytes from the device side."""
-        self.touch()
+        self.last_seen = time.time()
         if self.heartbeat and data == self.heartbeat:
             return
         exchange = self._exchange
@@ -138,14 +138,14 @@ class Link:
     # === REQUESTS === #
 
     async def exchange(self, protocol, frames, deadline, priority, timeout):
-        """Send ``frames`` in order and return an :class:`Outcome` for each.
+        """Send ``frames`` in order and return a :class:`.exchange.Request` each.
 
         :param deadline: seconds after which nothing more is sent
         """
         if not self.session:
-            return [Outcome(frame, error="offline") for frame in frames]
+            return refused(frames, "offline")
         if len(self._heap) + len(frames) > self.config.queue_limit:
-            return [Outcome(frame, error="busy") for frame in frames]
+            return refused(frames, "busy")
         now = self._loop.time()
         future = self._loop.create_future()
         order = Order(protocol, frames, timeout, now + deadline, future)
@@ -157,15 +157,15 @@ class Link:
             await future
         finally:
             expiry.cancel()
-            # when the caller has gone, what waits is not sent
-            self._expire(order)
-        return [request.outcome for request in order.requests]
+            if order.left:  # the caller has gone: what waits is not sent
+                self._expire(order)
+        return order.requests
 
     def _expire(self, order):
         """The deadline passed: what still waits will not be sent any more."""
         for request in order.requests:
-            if request.outcome is None and request is not self._current:
-                request.settle(Outcome(request.frame, error="deadline"))
+            if request is not self._current:
+                request.settle("deadline")
 
     def _go_on(self, now):
         """Begin the next request when the line is free, and has been for long enough.
@@ -179,7 +179,7 @@ class Link:
                 self._pause(self._go_on)
                 return
             _priority, _order, request = heapq.heappop(self._heap)
-            if request.outcome is None:
+            if not request.is_settled:
                 try:
                     self._begin(request, now)
                 except Exception:
@@ -194,7 +194,7 @@ class Link:
             self._exchange.stop()
         self._current = self._exchange = None
         self._free_at = now + self.pace
-        request.settle(Outcome(request.frame, error="internal", sent=request.sent))
+        request.settle("internal")
 
     def _pause(self, then):
         """Let the line be silent for a while, then go on with ``then``."""
@@ -215,10 +215,10 @@ class Link:
         order, frame = request.order, request.frame
         protocol = order.protocol
         if order.deadline <= now:
-            request.settle(Outcome(frame, error="deadline"))
+            request.settle("deadline")
             return
         if not self.session:
-            request.settle(Outcome(frame, error="offline"))
+            request.settle("offline")
             return
         self._recent.append((protocol.name, frame))
         if protocol.is_answered(frame):
@@ -229,12 +229,14 @@ class Link:
             request.sent = True
             self._send(protocol, frame)
             self._free_at = now + self.pace
-            request.settle(Outcome(frame, sent=True))
+            request.settle()
 
     def _step(self, now):
         """Send the next frame of the request; its answer comes to :meth:`_answered`."""
         request, order = self._current, self._current.order
-        until = min(now + order.timeout, order.deadline)
+        until = now + order.timeout
+        if until > order.deadline:
+            until = order.deadline
         if not self.session or until <= now:
             self._end(None, now)
             return
@@ -276,21 +278,18 @@ class Link:
     def answered(self):
         """The exchange is over, with a reply or without."""
         now, request = self._loop.time(), self._current
+        exchange, self._exchange = self._exchange, None
+        self._free_at = now + self.pace
         try:
-            self._take_answer(now)
+            if self.watch:
+                self._show(exchange)
+            if not exchange.reply or self._place == len(self._steps):
+                self._end(exchange.reply, now)
+            else:
+                self._pause(self._step)
         except Exception:
             self._fail(request, now)
             self._go_on(now)
-
-    def _take_answer(self, now):
-        exchange, self._exchange = self._exchange, None
-        self._free_at = now + self.pace
-        if self.watch:
-            self._show(exchange)
-        if not exchange.reply or self._place == len(self._steps):
-            self._end(exchange.reply, now)
-        else:
-            self._pause(self._step)
 
     def _show(self, exchange):
         protocol = exchange.protocol
@@ -304,8 +303,10 @@ class Link:
         """Settle the request, and go on to the next."""
         request, self._current = self._current, None
         ms = round((now - self._begun) * 1000)
-        error = None if reply else "timeout"
-        request.settle(Outcome(request.frame, reply, error, ms, sent=True))
+        if reply:
+            request.settle(None, reply, ms, self.last_seen)
+        else:
+            request.settle("timeout", ms=ms)
         self._go_on(now)
 
     def stop(self):
@@ -317,10 +318,9 @@ class Link:
         if self._exchange:
             self._exchange.stop()
         if self._current:
-            frame = self._current.frame
-            self._current.settle(Outcome(frame, error="timeout", sent=True))
+            self._current.settle("timeout")
         for _priority, _order, request in self._heap:
-            request.settle(Outcome(request.frame, error="offline"))
+            request.settle("offline")
         self._heap.clear()
         self._current = self._exchange = None
 

@@ -137,9 +137,8 @@ class Framer:
 
     START = b"\x68"
 
-    def __init__(self):
-        self._buffer = bytearray()
-        self.work = 0
+    _buffer = b""
+    work = 0
 
     def measure(self, buffer, start):
         raise NotImplementedError
@@ -154,18 +153,17 @@ class Framer:
 
     def feed(self, data):
         """Take in ``data`` and return the frames that are now whole."""
-        buffer = self._buffer
-        buffer += data
+        buffer = self._buffer + data
         frames, place = [], 0
         while (start := buffer.find(self.START, place)) >= 0:
             frame = self.frame_at(buffer, start)
             if frame is None:
-                del buffer[:start]
+                self._buffer = buffer[start:]
                 return frames
             if frame:
                 frames.append(frame)
             place = start + (len(frame) or 1)
-        buffer.clear()
+        self._buffer = b""
         return frames
 
     def flush(self):
@@ -178,7 +176,7 @@ class Framer:
         start = self._buffer.find(self.START, 1)
         while start > 0:
             if self.frame_at(self._buffer, start):
-                del self._buffer[:start]
+                self._buffer = self._buffer[start:]
                 frames += self.feed(b"")
                 start = 0
             start = self._buffer.find(self.START, start + 1)
@@ -186,18 +184,19 @@ class Framer:
 
     def reset(self):
         """Forget everything received so far."""
-        self._buffer.clear()
+        self._buffer = b""
 
     def frame_at(self, buffer, start):
         """The sound frame at ``start``, b"" when there is none, None to wait."""
-        self.work += 1
         length = self.measure(buffer, start)
         if length < 0:
+            self.work += 1
             return b""
         if not length or len(buffer) - start < length:
+            self.work += 1
             return None
-        self.work += length
-        frame = bytes(buffer[start : start + length])
+        self.work += 1 + length
+        frame = buffer[start : start + length]
         return frame if self.check(frame) else b""
 
 
@@ -209,7 +208,6 @@ class AnyFramer(Framer):
     """
 
     def __init__(self, framers):
-        super().__init__()
         self._framers = framers
 
     def frame_at(self, buffer, start):
@@ -222,7 +220,7 @@ class AnyFramer(Framer):
                 wait = True
                 continue
             self.work += length
-            frame = bytes(buffer[start : start + length])
+            frame = buffer[start : start + length]
             if framer.check(frame):
                 return frame
         self.work += len(self._framers)

@@ -51,9 +51,10 @@ def pack_digits(text, size):
 
     :raises EncodeError: not digits, or too long
     """
-    if not text.isascii() or not text.isdigit() or len(text) > 2 * size:
-        raise EncodeError(f"“{text}” must have 1 to {2 * size} digits.")
-    return bytes.fromhex(text.zfill(2 * size))[::-1]
+    width = 2 * size
+    if len(text) > width or not text.isascii() or not text.isdigit():
+        raise EncodeError(f"“{text}” must have 1 to {width} digits.")
+    return bytes.fromhex(text.zfill(width))[::-1]
 
 
 def pack_number(value, size, decimals=0):
@@ -63,6 +64,7 @@ def pack_number(value, size, decimals=0):
     """
     value = Decimal(value)
     scaled = value.scaleb(decimals)
-    if value < 0 or scaled != scaled.to_integral_value():
+    whole = int(scaled)
+    if value < 0 or scaled != whole:
         raise EncodeError(f"{value} must be positive with {decimals} decimals.")
-    return pack_digits(str(int(scaled)), size)
+    return pack_digits(str(whole), size)

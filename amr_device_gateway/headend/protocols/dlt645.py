@@ -14,6 +14,7 @@ from .layout import direction, said
 WAKE_UP = b"\xfe" * 4
 WILDCARD = "A" * 12
 BROADCAST = "9" * 12
+_TO_ALL = bytes.fromhex(BROADCAST)
 OFFSET = 0x33
 #: Longest data field of a read reply is 200 bytes; vendors' frames go further.
 MAX_DATA = 255
@@ -52,9 +53,11 @@ def build(address, control, data=b"", wake_up=True):
     """
     if len(data) > MAX_DATA:
         raise EncodeError(f"{len(data)} bytes of data do not fit into one frame.")
-    body = b"\x68" + pack_address(address) + b"\x68" + bytes([control, len(data)])
-    body += bytes(data).translate(_ADD)
-    return (WAKE_UP if wake_up else b"") + body + bytes([sum(body) % 256, 0x16])
+    body = b"\x68%b\x68%c%c%b" % (
+        *(pack_address(address), control, len(data)),
+        data.translate(_ADD),
+    )
+    return b"%b%b%c\x16" % (WAKE_UP if wake_up else b"", body, sum(body) % 256)
 
 
 class Dlt645Framer(Framer):
@@ -72,17 +75,15 @@ class Dlt645Framer(Framer):
         return length
 
     def check(self, frame):
-        return frame[-1] == 0x16 and sum(frame[:-2]) % 256 == frame[-2]
-
-
-def parse(raw):
-    """:class:`Frame` from the bytes of one frame, or a :class:`Fault`."""
-    return _parse(bytes(raw))
+        return not isinstance(parse(frame), Fault)  # whoever takes it has it parsed
 
 
 @functools.lru_cache(maxsize=4096)
-def _parse(raw):
-    """The same; kept, since a frame is looked at several times on its way."""
+def parse(raw):
+    """:class:`Frame` from the bytes of one frame, or a :class:`Fault`.
+
+    Kept, since a frame is looked at several times on its way.
+    """
     start = raw.find(b"\x68")
     if start < 0:
         return Fault("frame", "There is no frame in these bytes (no start byte 68).")
@@ -153,6 +154,8 @@ def redact(frame, secret):
 
 def is_broadcast_clock(request, function):
     """Whether ``request`` sets all clocks on the line, which nobody answers."""
+    if _TO_ALL not in request:
+        return False
     frame = parse(request)
     if isinstance(frame, Fault):
         return False

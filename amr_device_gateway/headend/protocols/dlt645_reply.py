@@ -210,20 +210,20 @@ def answers(edition, asked, answer, with_item, first_only=()):
     """
     if isinstance(asked, Fault) or isinstance(answer, Fault):
         return False
-    if not answer.control & REPLY or asked.control & REPLY:
+    to, question, wanted = asked
+    by, control, given = answer
+    function = question & FUNCTION
+    if question & REPLY or not control & REPLY or control & FUNCTION != function:
         return False
-    function = asked.control & FUNCTION
-    if answer.control & FUNCTION != function:
+    if by != to and not dlt645.same_meter(to, by):
         return False
-    if not dlt645.same_meter(asked.address, answer.address):
-        return False
-    if answer.control & ERROR or function not in with_item or not answer.data:
+    if control & ERROR or function not in with_item or not given:
         return True
     if edition.sequence and function == edition.follow:
-        if answer.data[-1:] != asked.data[-1:]:
+        if given[-1:] != wanted[-1:]:
             return False
     size = edition.item_size
-    return function in first_only or answer.data[:size] == asked.data[:size]
+    return function in first_only or given[:size] == wanted[:size]
 
 
 def join(edition, decodeds):

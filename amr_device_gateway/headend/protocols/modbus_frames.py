@@ -26,6 +26,9 @@ REQUESTS = {HOLDING: ReadHoldingRegistersRequest, INPUT: ReadInputRegistersReque
 RESPONSES = {HOLDING: ReadHoldingRegistersResponse, INPUT: ReadInputRegistersResponse}
 MAX_COUNT = ReadHoldingRegistersRequest.MAX_COUNT
 MAX_PDU = 253
+MAX_RTU = MAX_PDU + 3
+#: Bytes of checksums that are computed for each byte received, see :class:`RtuFramer`.
+EFFORT = 16
 
 _REQUEST, _RESPONSE = DecodePDU(True), DecodePDU(False)
 _RTU, _TCP = FramerRTU(_RESPONSE), FramerSocket(_RESPONSE)
@@ -172,27 +175,45 @@ class RtuFramer(Framer):
 
     It needs a line on which somebody was asked, so frames that nobody asked for are
     not looked for (:attr:`Protocol.recognisable` is False).
+
+    Bytes can be chosen so that a frame of the longest size seems to begin at every
+    third of them; each of its checksums costs more than all the rest. So there are only
+    :data:`EFFORT` bytes of checksums for each byte received, which is twice what noise
+    by chance needs. Who sends more such bytes than that gets no frame out of them.
     """
 
     START = b""
+    _left = 2 * MAX_RTU
+
+    def feed(self, data):
+        self._left += EFFORT * len(data)
+        return super().feed(data)
 
     def measure(self, buffer, start):
         return -1  # never on a line of several protocols, see Protocol.recognisable
 
     def frame_at(self, buffer, start):
-        head = bytes(buffer[start : start + 7])
+        self.work += 1
+        head = buffer[start : start + 7]
         if len(head) < 2:
             return None
         if head[1] & 0x7F not in FUNCTIONS:
             return b""
         wait = False
         for size in sorted(_sizes(head)):
-            frame = bytes(buffer[start : start + size])
+            frame = buffer[start : start + size]
             if not size or len(frame) < size:
                 wait = True
-            elif not isinstance(parse_rtu(frame), Fault):
+            elif self._is_sound(frame):
                 return frame
         return None if wait else b""
+
+    def _is_sound(self, frame):
+        if len(frame) > self._left:
+            return False
+        self._left -= len(frame)
+        self.work += len(frame)
+        return not isinstance(parse_rtu(frame), Fault)
 
 
 class TcpFramer(Framer):
@@ -204,7 +225,8 @@ class TcpFramer(Framer):
         return -1  # never on a line of several protocols, see Protocol.recognisable
 
     def frame_at(self, buffer, start):
-        head = bytes(buffer[start : start + 8])
+        self.work += 1
+        head = buffer[start : start + 8]
         if any(head[2:4]) or (len(head) > 4 and head[4]):
             return b""
         if len(head) < 8:
@@ -212,7 +234,7 @@ class TcpFramer(Framer):
         length = head[5] + 6
         if not 9 <= length <= MAX_PDU + 7 or head[7] & 0x7F not in FUNCTIONS:
             return b""
-        frame = bytes(buffer[start : start + length])
+        frame = buffer[start : start + length]
         if len(frame) < length:
             return None
         return b"" if isinstance(parse_tcp(frame), Fault) else frame

@@ -69,9 +69,15 @@ def find(data, names=None):
 
 
 def any_framer():
-    """A framer for a line on which several protocols are spoken.
+    """A framer for a line on which several protocols are spoken."""
+    return framer_of(_load().values())
+
+
+def framer_of(protocols):
+    """A framer for those of ``protocols`` whose frames show where they begin.
 
     Protocols that share their framing share the framer.
     """
-    framers = [one.Framer() for one in _load().values() if one.recognisable]
-    return AnyFramer(list({type(framer): framer for framer in framers}.values()))
+    framers = [one.Framer() for one in protocols if one.recognisable]
+    different = list({type(framer): framer for framer in framers}.values())
+    return different[0] if len(different) == 1 else AnyFramer(different)

@@ -150,9 +150,9 @@ class Dtu:
 
     def framers(self):
         """One for all frames that show where they begin, one for each other kind."""
-        spoken = {one.protocol.name: one.protocol for one in self.meters}
-        others = [one.Framer() for one in spoken.values() if not one.recognisable]
-        return [registry.any_framer(), *others]
+        spoken = {one.protocol.name: one.protocol for one in self.meters}.values()
+        others = [one.Framer() for one in spoken if not one.recognisable]
+        return [registry.framer_of(spoken), *others]
 
     async def _beat(self):
         while self.heartbeat > 0:
@@ -198,7 +198,9 @@ class Dtu:
     def _reply_to(self, transport, replies, fault=None, late=0.0):
         """Send the answer to a request, or what faults make of it."""
         chance = self.faults.draw()
-        replies = [spoil(reply, fault or chance.kind) for reply in replies]
+        fault = fault or chance.kind
+        if fault:
+            replies = [spoil(reply, fault) for reply in replies]
         if late or chance.late or self.line.seconds:
             self._spawn(self._later(late + chance.late, transport, replies, chance))
         else:

@@ -47,23 +47,24 @@ class ElectricityMeter(Meter):
         request = dlt645.parse(frame)
         if isinstance(request, Fault) or request.control & REPLY:
             return "other", None
-        if not dlt645.same_meter(request.address, self.address):
+        address, control, data = request
+        if not dlt645.same_meter(address, self.address):
             return "other", None
-        if request.control == dlt.READ_ADDRESS:
+        if control == dlt.READ_ADDRESS:
             return "read", self._reply(dlt.READ_ADDRESS, self._packed_address())
-        if request.address == dlt645.BROADCAST:
-            if request.control == dlt.CLOCK:
-                obey_broadcast(self, request.data)
+        if address == dlt645.BROADCAST:
+            if control == dlt.CLOCK:
+                obey_broadcast(self, data)
             return "other", None
-        if request.control == dlt.WRITE and len(request.data) >= 12:
-            return "clock", self._write(request.data)
-        if request.control == dlt.READ and len(request.data) >= 4:
-            return "read", self._read(int.from_bytes(request.data[:4], "little"))
-        if request.control == dlt.RELAY:
-            return "relay", self._relay(request.data)
-        if request.control == dlt645_prepaid.SECURITY and len(request.data) >= 4:
-            return self._security(request.data)
-        return "other", self._error(request.control, NO_DATA)
+        if control == dlt.READ and len(data) >= 4:
+            return "read", self._read(int.from_bytes(data[:4], "little"))
+        if control == dlt.WRITE and len(data) >= 12:
+            return "clock", self._write(data)
+        if control == dlt.RELAY:
+            return "relay", self._relay(data)
+        if control == dlt645_prepaid.SECURITY and len(data) >= 4:
+            return self._security(data)
+        return "other", self._error(control, NO_DATA)
 
     def _reply(self, function, data=b""):
         return dlt645.build(self.address, REPLY | function, data)

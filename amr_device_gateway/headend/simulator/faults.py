@@ -32,6 +32,9 @@ class Fault(NamedTuple):
     late: float = 0.0
 
 
+NOTHING = Fault()
+
+
 class Faults:
     """Faults of one DTU; the same seed and the same requests bring the same faults.
 
@@ -61,14 +64,14 @@ class Faults:
         """The fault of the next exchange."""
         self.exchanges += 1
         if not self._rates:
-            return Fault()
+            return NOTHING
         drawn, late = self._random.random(), self._random.uniform(*self._delay)
         for kind, rate in self._rates.items():
             drawn -= rate
             if drawn < 0:
                 self.count += 1
                 return Fault(KINDS[kind], late if kind == "delay" else 0.0)
-        return Fault()
+        return NOTHING
 
 
 class Timeline:

@@ -22,6 +22,8 @@ class LineSpeed:
         :param bool follows: they follow the bytes before at once, however late this
             process has woken up
         """
+        if not self.seconds:
+            return
         now = asyncio.get_running_loop().time()
         begin = self._free_at if follows else max(now, self._free_at)
         self._free_at = begin + count * self.seconds

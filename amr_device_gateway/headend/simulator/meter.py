@@ -291,6 +291,9 @@ class Meter:
             return "drop"
         if state.only and state.only != kind:
             return None
+        drop, corrupt = state.drop_replies, state.corrupt_replies
+        if not (drop or corrupt or state.garble_replies or state.repeat_replies):
+            return None
         for counter, fault in FAULTS.items():
             left = getattr(state, counter)
             if left > 0:

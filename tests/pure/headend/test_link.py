@@ -1,11 +1,15 @@
 """One link at a time: order, priority, deadlines, noise, and what is told of each."""
 
 import asyncio
+import json
 import types
 from decimal import Decimal
 
 import pytest
+from headend.exchange import Request
 from headend.protocols import dlt645, registry
+from hypothesis import given
+from hypothesis import strategies as st
 
 DLT = registry.get("dlt645-2007")
 DTU = "10372001"
@@ -364,3 +368,26 @@ def test_a_stop_between_the_steps_of_a_request_says_that_it_began(world):
         assert (outcome.reply, outcome.error, outcome.sent) == (None, "timeout", True)
 
     world(body)
+
+
+@given(
+    st.binary(min_size=1, max_size=30),
+    st.none() | st.binary(min_size=1, max_size=30),
+    st.none() | st.sampled_from(["timeout", "deadline", "internal"]),
+    st.integers(0, 10**6),
+    st.booleans(),
+    st.none() | st.floats(1e9, 4e9),
+)
+def test_what_became_of_a_request_is_sound_json(frame, reply, error, ms, sent, at):
+    request = Request(frame, types.SimpleNamespace(settled=lambda: None))
+    request.sent = sent
+    request.settle(error, reply, ms, at)
+    request.settle("deadline")  # the first outcome counts
+    assert json.loads(request.as_json()) == {
+        "request": frame.hex(),
+        "reply": reply.hex() if reply else None,
+        "error": error,
+        "ms": ms,
+        "sent": sent,
+        "at": at,
+    }

@@ -376,6 +376,47 @@ def test_a_false_start_is_given_up_when_the_line_falls_silent(protocol):
     assert not framer.pending
 
 
+#: Bytes in which frames seem to begin as often as can be, of the longest sizes.
+HOSTILE = {
+    "longest replies": b"\x03\x03\xfb",
+    "longest writes": b"\x10\x10\x10\x10\x10\xf6\xf6",
+    "short requests": b"\x03",
+    "refusals": b"\x83",
+    "headers": b"\0\0\0\0\0\xfd\x03\x03",
+    "everything": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1460])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_bytes_cost_no_more_than_an_effort_each(name, size):
+    flood = HOSTILE[name] * (6_000 // len(HOSTILE[name]))
+    for framer in (RTU.Framer(), TCP.Framer()):
+        for start in range(0, len(flood), size):
+            framer.feed(flood[start : start + size])
+            assert len(framer._buffer) <= modbus_frames.MAX_RTU + 4
+        looks = 3 * len(flood)  # one as it comes, and again while it waits
+        most = modbus_frames.EFFORT * len(flood) + 2 * modbus_frames.MAX_RTU
+        assert framer.work <= looks + most
+
+
+def test_silence_after_hostile_bytes_costs_no_checksums_without_end():
+    framer = RTU.Framer()
+    framer.feed(HOSTILE["longest replies"] * 84)
+    for _silence in range(100):
+        framer.flush()
+    looks = 101 * modbus_frames.MAX_RTU
+    most = modbus_frames.EFFORT * 252 + 2 * modbus_frames.MAX_RTU
+    assert framer.work <= looks + most
+
+
+@given(st.binary(max_size=200), rtu_frames)
+def test_a_frame_behind_noise_by_chance_is_found(noise, frame):
+    framer = RTU.Framer()
+    found = framer.feed(noise + frame) + framer.flush()
+    assert found[-1:] == [frame] or framer.flush()[-1:] == [frame]
+
+
 @given(st.binary(max_size=80))
 def test_any_bytes_decode_to_something(data):
     for protocol in (SDM, SDM_TCP, RTU, TCP):
