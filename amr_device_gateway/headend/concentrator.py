@@ -1,5 +1,8 @@
 """TCP sessions of concentrators: log-in, heartbeat, log-out and reports of 376.1.
 
+One that speaks the older Q/GDW 130-2005 is answered by it: the number in its frames
+tells.
+
 A concentrator names itself in the frame of its log-in and wants it confirmed; so do
 its heartbeats and reports. Source: Q/GDW 376.1-2009, 5.3 (AFN 02H), 5.1 (AFN 00H).
 """
@@ -12,7 +15,7 @@ from .session import NEW, ONLINE, Session
 
 _logger = logging.getLogger(__name__)
 
-PROTOCOL = "gdw376"
+PROTOCOLS = ("gdw376", "gdw130")
 KIND = "concentrator"
 #: A log-in, or the heartbeat of one that thinks it is still logged in.
 NAMING = ("login", "heartbeat")
@@ -32,8 +35,8 @@ class ConcentratorSession(Session):
 
     def __init__(self, gateway):
         super().__init__(gateway)
-        self._protocol = registry.get(PROTOCOL)
-        self._framer = self._protocol.Framer()
+        self._protocols = [registry.get(name) for name in PROTOCOLS]
+        self._framer = registry.framer_of(self._protocols)
         self._noise = 0
         self._gap = None
         #: Log-in that waits for its confirmation until its link is known.
@@ -66,14 +69,20 @@ class ConcentratorSession(Session):
 
     def _take(self, frames):
         for frame in frames:
-            parsed = gdw376_frame.parse(frame)
+            protocol = self._spoken(frame)
+            parsed = gdw376_frame.parse(frame, protocol.edition)
             if self.terminal and parsed.address != self.terminal:
                 self.close(f"it names itself anew, as {parsed.address}")
                 return
-            if self._protocol.is_report(frame):
+            if protocol.is_report(frame):
                 self._told(frame, parsed)
             elif self.state == ONLINE:
                 self.link.received(frame)
+
+    def _spoken(self, frame):
+        """The edition a frame is of."""
+        number = frame[1] & 3
+        return next(one for one in self._protocols if one.edition.number == number)
 
     def _told(self, frame, parsed):
         """The concentrator spoke of itself: about the link, or a report."""
@@ -88,7 +97,7 @@ class ConcentratorSession(Session):
             if word == "logout":
                 self.close("it logged out")
             elif word is None:
-                self.link.heard_unasked(PROTOCOL, frame)
+                self.link.heard_unasked(self._spoken(frame).name, frame)
         elif word == "login":
             self._login = frame
 
@@ -104,7 +113,7 @@ class ConcentratorSession(Session):
         return super().admitted(old)
 
     def _confirm(self, frame):
-        answer = self._protocol.confirm(frame)
+        answer = self._spoken(frame).confirm(frame)
         if answer:
             self.send(answer)
         if self.link:

@@ -35,12 +35,7 @@ PARITIES = {"none": 0b00, "even": 0b10, "odd": 0b11}
 
 @dataclass(frozen=True)
 class Gdw376(Protocol):
-    """Q/GDW 376.1.
-
-    :param protocol_id: lowest bits of the length: 2, or 1 for Q/GDW 130-2005
-    """
-
-    protocol_id: int = frames.PROTOCOL_ID
+    """Q/GDW 376.1."""
 
     name = "gdw376"
     title = "Q/GDW 376.1"
@@ -49,8 +44,14 @@ class Gdw376(Protocol):
     #: The freezes of a hundred metering points are asked for with seven bytes each.
     longest_request = 2100
 
+    edition = frames.GDW376
+    #: Fn of the forward active index: now, at the end of a day, of a month.
+    now_item = items.NOW_FORWARD_ACTIVE
+    day_item = items.DAY_FORWARD_ACTIVE
+    month_item = items.MONTH_FORWARD_ACTIVE
+
     def Framer(self):
-        return frames.Gdw376Framer(self.protocol_id)
+        return frames.Gdw376Framer()
 
     # === REQUESTS === #
 
@@ -58,15 +59,20 @@ class Gdw376(Protocol):
         seq = SINGLE | sequence & 0x0F
         if control == WRITE:
             seq |= frames.CONFIRM
+        if afn in items.AUTHENTICATED:
+            units += code_of(code, self.edition.code_size)
         return frames.build(
             address,
             control,
             afn,
             seq,
-            units + (b"" if code is None else code),
+            units,
             station=STATION,
-            protocol_id=self.protocol_id,
+            edition=self.edition,
         )
+
+    def _units(self, points, fn, data=b""):
+        return units_of(points, fn, data, self.edition)
 
     def read_item(self, address, di, sequence=0):
         """Read AFN and Fn, one byte each (0C81 = AFN 0CH, F129)."""
@@ -77,31 +83,32 @@ class Gdw376(Protocol):
                 f"{di:04X} cannot be read without more: an item is AFN (09, 0A or 0C) "
                 "and Fn, one byte each."
             )
-        return self._request(terminal, afn, units_of(points, fn), sequence)
+        return self._request(terminal, afn, self._units(points, fn), sequence)
 
     def read_index(self, address):
         """Current index of all rates of the metering point in the address (F129)."""
         terminal, points = meter_of(address)
         return [self.read_current(terminal, points)]
 
-    def read_current(self, terminal, points, fn=items.NOW_FORWARD_ACTIVE, sequence=0):
-        """Current data (AFN 0CH) of metering points."""
-        return self._request(terminal, items.CURRENT, units_of(points, fn), sequence)
+    def read_current(self, terminal, points, fn=None, sequence=0):
+        """Current data (AFN 0CH) of metering points, default the index."""
+        units = self._units(points, fn or self.now_item)
+        return self._request(terminal, items.CURRENT, units, sequence)
 
-    def read_day(self, terminal, points, day, fn=items.DAY_FORWARD_ACTIVE, sequence=0):
+    def read_day(self, terminal, points, day, fn=None, sequence=0):
         """Daily freeze (AFN 0DH) that closes ``day``, of metering points."""
+        fn = fn or self.day_item
         return self._history(terminal, points, fn, pack_day(day), sequence)
 
-    def read_month(
-        self, terminal, points, month, fn=items.MONTH_FORWARD_ACTIVE, sequence=0
-    ):
+    def read_month(self, terminal, points, month, fn=None, sequence=0):
         """Monthly freeze that closes the month ``month`` (a date) is in."""
+        fn = fn or self.month_item
         return self._history(terminal, points, fn, pack_month(month), sequence)
 
     def _history(self, terminal, points, fn, stamp, sequence):
         if items.stamp_size(fn) != len(stamp):
             raise EncodeError(f"F{fn} is not a freeze of this kind.")
-        units = units_of(points, fn, stamp)
+        units = self._units(points, fn, stamp)
         return self._request(terminal, items.HISTORY, units, sequence)
 
     def read_clock(self, address, sequence=0):
@@ -112,14 +119,13 @@ class Gdw376(Protocol):
     def set_clock(self, address, moment, *, password=None, operator=None, sequence=0):
         """Set the terminal's clock (AFN 05H F31; seen in use, not in an open text).
 
-        :param password: message authentication code, 16 bytes, default zeros
+        :param password: message authentication code, default zeros
         """
         terminal, _points = terminal_and_points(address)
         units = units_of([0], items.SET_CLOCK, pack_clock(moment))
-        code = code_of(password)
         return [
             self._request(
-                terminal, items.CONTROL, units, sequence, code=code, control=WRITE
+                terminal, items.CONTROL, units, sequence, code=password, control=WRITE
             )
         ]
 
@@ -133,7 +139,7 @@ class Gdw376(Protocol):
         fn = items.READ_AGAIN if again else items.RESUME_READING
         units = units_of([0], fn, bytes([port]))
         return self._request(
-            terminal, items.CONTROL, units, sequence, code=code_of(code), control=WRITE
+            terminal, items.CONTROL, units, sequence, code=code, control=WRITE
         )
 
     def read_collecting(self, terminal, sequence=0):
@@ -146,7 +152,7 @@ class Gdw376(Protocol):
         data = len(rows).to_bytes(2, "little") + b"".join(map(pack, rows))
         units = units_of([0], items.ARCHIVES, data)
         return self._request(
-            terminal, items.SET, units, sequence, code=code_of(code), control=WRITE
+            terminal, items.SET, units, sequence, code=code, control=WRITE
         )
 
     def read_archives(self, terminal, numbers, sequence=0):
@@ -177,7 +183,7 @@ class Gdw376(Protocol):
         """Let the terminal pass ``frame`` to a meter and hand back its answer.
 
         :param timeout: seconds the terminal waits for the meter, 1…127
-        :param code: message authentication code, 16 bytes, default zeros
+        :param code: message authentication code, default zeros
         :raises EncodeError: a setting the frame has no room for
         """
         if baud not in BAUDS or parity not in PARITIES or not 1 <= timeout <= 127:
@@ -191,9 +197,7 @@ class Gdw376(Protocol):
         head = bytes([port, line, 0x80 | timeout, 10])
         data = head + len(frame).to_bytes(2, "little") + frame
         units = units_of([0], items.TRANSPARENT, data)
-        return self._request(
-            terminal, items.FORWARD, units, sequence, code=code_of(code)
-        )
+        return self._request(terminal, items.FORWARD, units, sequence, code=code)
 
     def confirm(self, frame, by_unit=False):
         """Answer to a log-in, heartbeat or report; None when none is wanted.
@@ -201,7 +205,7 @@ class Gdw376(Protocol):
         :param by_unit: confirm unit by unit (F3), which some terminals insist on,
             instead of all at once (F1)
         """
-        parsed = frames.parse(bytes(frame), self.protocol_id)
+        parsed = frames.parse(bytes(frame), self.edition)
         if isinstance(parsed, Fault) or not parsed.is_up:
             return None
         if not parsed.control & frames.PRIMARY or not parsed.seq & frames.CONFIRM:
@@ -218,13 +222,13 @@ class Gdw376(Protocol):
             SINGLE | parsed.number,
             data,
             station=parsed.station,
-            protocol_id=self.protocol_id,
+            edition=self.edition,
         )
 
     # === REPLIES === #
 
     def decode(self, frame):
-        parsed = frames.parse(bytes(frame), self.protocol_id)
+        parsed = frames.parse(bytes(frame), self.edition)
         if isinstance(parsed, Fault):
             return Decoded(self.name, error=parsed)
         return Reader(self.name, parsed).decoded()
@@ -237,18 +241,18 @@ class Gdw376(Protocol):
         return replace(first, error=error, values=values, more=last.more)
 
     def goes_on(self, frame):
-        parsed = frames.parse(bytes(frame), self.protocol_id)
+        parsed = frames.parse(bytes(frame), self.edition)
         return not isinstance(parsed, Fault) and not parsed.seq & frames.LAST
 
     def is_report(self, frame):
-        parsed = frames.parse(bytes(frame), self.protocol_id)
+        parsed = frames.parse(bytes(frame), self.edition)
         if isinstance(parsed, Fault) or not parsed.is_up:
             return False
         return bool(parsed.control & frames.PRIMARY)
 
     def continues(self, before, after):
-        one = frames.parse(bytes(before), self.protocol_id)
-        two = frames.parse(bytes(after), self.protocol_id)
+        one = frames.parse(bytes(before), self.edition)
+        two = frames.parse(bytes(after), self.edition)
         if isinstance(one, Fault) or isinstance(two, Fault):
             return False
         same = (one.address, one.afn, one.control & 0xC0)
@@ -260,8 +264,8 @@ class Gdw376(Protocol):
         )
 
     def matches(self, request, reply):
-        asked = frames.parse(bytes(request), self.protocol_id)
-        answer = frames.parse(bytes(reply), self.protocol_id)
+        asked = frames.parse(bytes(request), self.edition)
+        answer = frames.parse(bytes(reply), self.edition)
         if isinstance(asked, Fault) or isinstance(answer, Fault):
             return False
         if asked.is_up or not answer.is_up or answer.control & frames.PRIMARY:
@@ -375,11 +379,11 @@ class Gdw376(Protocol):
 
     def forwarded_from(self, frame):
         """The meter's own bytes in a forwarded answer, None when there are none."""
-        parsed = frames.parse(bytes(frame), self.protocol_id)
+        parsed = frames.parse(bytes(frame), self.edition)
         return None if isinstance(parsed, Fault) else forwarded(parsed) or None
 
     def layout(self, frame):
-        parsed = frames.parse(frame, self.protocol_id)
+        parsed = frames.parse(frame, self.edition)
         if isinstance(parsed, Fault):
             return [(len(frame), "frame", str(parsed))]
         size = len(frame) - 6 - 10
@@ -400,7 +404,7 @@ class Gdw376(Protocol):
     def redact(self, frame):
         """Stars for the authentication code, what is written, and forwarded secrets."""
         raw = bytes(frame)
-        parsed, text = frames.parse(raw, self.protocol_id), raw.hex()
+        parsed, text = frames.parse(raw, self.edition), raw.hex()
         if isinstance(parsed, Fault) or parsed.is_up:
             return text
         if parsed.afn not in items.AUTHENTICATED:

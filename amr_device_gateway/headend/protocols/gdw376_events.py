@@ -7,6 +7,8 @@ the time and the bytes are kept. Every record begins with its time (A.15).
 
 from typing import NamedTuple
 
+from .gdw376_frame import GDW130
+
 NAMES = {
     1: "data initialised or version changed",
     2: "parameters lost",
@@ -164,7 +166,9 @@ def _read_record(reader, prefix, record):
     reader.add(f"{prefix}name", NAMES.get(code, "unknown event"))
     layout = (TIME, *LAYOUTS.get(code, ()))
     size = sum(reader.size(form) for _name, form, _unit in layout)
-    if code not in LAYOUTS or size != len(body):
+    # 130-2005 has other sizes, its points have one byte: a record is not taken apart
+    is_older = reader.frame.edition is GDW130
+    if code not in LAYOUTS or size != len(body) or is_older:
         layout, shown = (TIME,), code not in SECRET
         if len(body) < reader.size(TIME[1]):
             reader.add(f"{prefix}data", body.hex().upper() if shown else "")

@@ -37,17 +37,23 @@ ANSWERS = (
 
 @dataclass(frozen=True)
 class Forwarded(Protocol):
-    """``inner``, spoken to meters on a port of the concentrator ``terminal``."""
+    """``inner``, spoken to meters on a port of the concentrator ``terminal``.
+
+    :param outer: what the concentrator speaks
+    """
 
     inner: Protocol
     terminal: str
     port: int = 31
     baud: int = 2400
+    outer: Protocol = GDW376
 
-    name = GDW376.name
+    @property
+    def name(self):
+        return self.outer.name
 
     def Framer(self):
-        return GDW376.Framer()
+        return self.outer.Framer()
 
     def wrap(self, frame):
         """376.1 request that carries ``frame``.
@@ -57,32 +63,32 @@ class Forwarded(Protocol):
         if len(self.inner.steps(frame)) > 1:
             raise Unsupported(f"{self.inner.name} cannot go through a concentrator.")
         line = {"port": self.port, "baud": self.baud, "timeout": METER_TIMEOUT}
-        return GDW376.forward(self.terminal, frame, **line)
+        return self.outer.forward(self.terminal, frame, **line)
 
     def decode(self, frame):
         """The meter's own answer; without one, what the concentrator says."""
-        inner = GDW376.forwarded_from(frame)
+        inner = self.outer.forwarded_from(frame)
         if not inner:
-            return GDW376.decode(frame)
+            return self.outer.decode(frame)
         return self.inner.decode(inner)
 
     def credit_from(self, decoded):
         """What the meter itself said; nothing when only the concentrator spoke."""
-        if decoded.protocol == GDW376.name:
+        if decoded.protocol == self.outer.name:
             return None
         return self.inner.credit_from(decoded)
 
     def matches(self, request, reply):
-        return GDW376.matches(request, reply)
+        return self.outer.matches(request, reply)
 
     def next_request(self, request, decodeds):
-        inner = GDW376.forwarded_from(request)
+        inner = self.outer.forwarded_from(request)
         # pylint: disable-next=assignment-from-none
         following = self.inner.next_request(inner, decodeds)
         return None if following is None else self.wrap(following)
 
     def redact(self, frame):
-        return GDW376.redact(frame)
+        return self.outer.redact(frame)
 
 
 def _request(name):

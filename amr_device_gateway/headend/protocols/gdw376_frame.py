@@ -2,7 +2,7 @@
 
 ``68 L L 68 C A1 A1 A2 A2 A3 AFN SEQ DATA CS 16``: L is the number of bytes from C to
 the last of DATA, times four, plus the protocol's number (2; 1 in the older
-Q/GDW 130-2005); CS the sum of these bytes.
+Q/GDW 130-2005, see :class:`Edition`); CS the sum of these bytes.
 Source: Q/GDW 376.1-2009, 4.3 (frame, control field, address) and 5 (sequence, DA, DT).
 """
 
@@ -18,7 +18,27 @@ FIXED = 8
 #: long answers into frames below 1 KB; a larger L on a line is noise, and waiting for
 #: its end would hide what follows.
 MAX_LENGTH = 2048
-PROTOCOL_ID = 2
+
+
+class Edition(NamedTuple):
+    """What the editions of the standard write differently.
+
+    :param number: of the protocol, in the lowest bits of the length
+    :param group_bits: DA2 is a bit for each of eight groups of points, not the number
+        of one of 255 groups: 4 is the third group, not the fourth
+    :param code_size: bytes of a message authentication code (PW)
+    """
+
+    number: int
+    group_bits: bool
+    code_size: int
+
+    @property
+    def max_point(self):
+        return 8 * (8 if self.group_bits else 255)
+
+
+GDW376, GDW130 = Edition(2, False, 16), Edition(1, True, 2)
 
 #: Bits of the control field: up (D7), from the side that starts (D6), event waiting
 #: (D5, up only).
@@ -31,7 +51,7 @@ TAGGED, FIRST, LAST, CONFIRM = 0x80, 0x40, 0x20, 0x10
 
 #: DA of a read that means every metering point.
 ALL_POINTS = b"\xff\x00"
-MAX_POINT, MAX_FN = 2040, 248
+MAX_FN = 248
 
 
 class Frame(NamedTuple):
@@ -43,6 +63,7 @@ class Frame(NamedTuple):
     afn: int
     seq: int
     data: bytes
+    edition: Edition = GDW376
 
     @property
     def is_up(self):
@@ -61,13 +82,11 @@ class Frame(NamedTuple):
 class Gdw376Framer(Framer):
     """Finds ``68 L L 68 … CS 16``; both L must agree."""
 
-    def __init__(self, protocol_id=PROTOCOL_ID):
-        super().__init__()
-        self._id = protocol_id
+    edition = GDW376
 
     def measure(self, buffer, start):
         have = len(buffer) - start
-        if have > 1 and buffer[start + 1] & 3 != self._id:
+        if have > 1 and buffer[start + 1] & 3 != self.edition.number:
             return -1
         if have < HEAD:
             return 0
@@ -85,6 +104,10 @@ class Gdw376Framer(Framer):
 
     def check(self, frame):
         return frame[-1] == 0x16 and sum(frame[HEAD:-TAIL]) % 256 == frame[-TAIL]
+
+
+class Gdw130Framer(Gdw376Framer):
+    edition = GDW130
 
 
 def pack_address(address):
@@ -106,7 +129,7 @@ def pack_address(address):
     return raw[1::-1] + raw[:1:-1]
 
 
-def build(address, control, afn, seq, data=b"", *, station=0, protocol_id=PROTOCOL_ID):
+def build(address, control, afn, seq, data=b"", *, station=0, edition=GDW376):
     """A frame ready to send.
 
     :param station: A3: number of the master station ×2, D0 set for a group address
@@ -116,11 +139,11 @@ def build(address, control, afn, seq, data=b"", *, station=0, protocol_id=PROTOC
     body = bytes([control]) + pack_address(address) + bytes([station, afn, seq]) + data
     if len(body) > MAX_LENGTH:
         raise EncodeError(f"{len(data)} bytes of data do not fit into one frame.")
-    length = (len(body) << 2 | protocol_id).to_bytes(2, "little")
+    length = (len(body) << 2 | edition.number).to_bytes(2, "little")
     return b"\x68" + length * 2 + b"\x68" + body + bytes([sum(body) % 256, 0x16])
 
 
-def parse(raw, protocol_id=PROTOCOL_ID):
+def parse(raw, edition=GDW376):
     """:class:`Frame` from the bytes of one frame, or a :class:`Fault`."""
     start = raw.find(b"\x68")
     if start < 0:
@@ -136,7 +159,7 @@ def parse(raw, protocol_id=PROTOCOL_ID):
             f"The two lengths differ: {raw[1:3].hex()} and {raw[3:5].hex()}.",
         )
     word = int.from_bytes(raw[1:3], "little")
-    if word & 3 != protocol_id:
+    if word & 3 != edition.number:
         return Fault("frame", f"This is no 376.1 frame: protocol number {word & 3}.")
     length = (word >> 2) + HEAD + TAIL
     if word >> 2 < FIXED:
@@ -155,10 +178,10 @@ def parse(raw, protocol_id=PROTOCOL_ID):
             f"The checksum is wrong: {raw[-2]:02X} received, {checksum:02X} computed.",
         )
     address = (raw[8:6:-1] + raw[10:8:-1]).hex().upper()
-    return Frame(address, raw[11], raw[6], raw[12], raw[13], raw[14:-2])
+    return Frame(address, raw[11], raw[6], raw[12], raw[13], raw[14:-2], edition)
 
 
-def pack_points(points):
+def pack_points(points, edition=GDW376):
     """DA pairs that name ``points``, which are put into ascending order.
 
     :return: list of ``(DA, points)``, one for each group of eight
@@ -166,22 +189,33 @@ def pack_points(points):
     """
     groups = {}
     for point in sorted(set(points)):
-        if not 0 <= point <= MAX_POINT:
-            raise EncodeError(f"There is no metering point {point} (0 to {MAX_POINT}).")
+        if not 0 <= point <= edition.max_point:
+            most = edition.max_point
+            raise EncodeError(f"There is no metering point {point} (0 to {most}).")
         group = (point + 7) // 8
         groups.setdefault(group, []).append(point)
     pairs = []
     for group, members in sorted(groups.items()):
         mask = sum(1 << (point - 1) % 8 for point in members) if group else 0
+        if group and edition.group_bits:
+            group = 1 << group - 1
         pairs.append((bytes([mask, group]), members))
     return pairs
 
 
-def unpack_points(pair):
-    """Points a DA names; None for all of them; [] when it is not valid."""
+def unpack_points(pair, edition=GDW376):
+    """Points a DA names; None for all of them; [] when it is not valid.
+
+    A DA of several groups is not valid either: no open text says in which order the
+    values of their points would follow.
+    """
     mask, group = pair
     if not group:
         return [0] if not mask else None if bytes(pair) == ALL_POINTS else []
+    if edition.group_bits:
+        if group & group - 1:
+            return []
+        group = group.bit_length()
     return [group * 8 - 7 + bit for bit in range(8) if mask >> bit & 1]
 
 

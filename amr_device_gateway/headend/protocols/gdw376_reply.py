@@ -10,7 +10,7 @@ from .base import Decoded, Fault, Value
 from .gdw376_archive import ROW, unpack
 from .gdw376_formats import read, size_of
 
-TAG, COUNTERS, CODE = 6, 2, 16
+TAG, COUNTERS = 6, 2
 #: ERR of a confirmation, unit by unit (annex D); others are told as a number.
 ERRORS = {1: "other error", 2: "the meter address is there twice"}
 LINK_TESTS = {1: "login", 2: "logout", 3: "heartbeat"}
@@ -98,7 +98,7 @@ class Reader:
         while data:
             if len(data) < 4:
                 self.fail("length", "A data unit is cut short.", stop=True)
-            points = frames.unpack_points(data[:2])
+            points = frames.unpack_points(data[:2], frame.edition)
             numbers = frames.unpack_fns(data[2:4])
             if points == [] or not numbers:
                 text = f"There is no data unit {data[:4].hex().upper()}."
@@ -115,11 +115,11 @@ class Reader:
         if frame.is_up and frame.control & frames.EVENTS:
             sizes.insert(0, COUNTERS)
         if not frame.is_up and frame.afn in items.AUTHENTICATED:
-            sizes.insert(0, CODE)
+            sizes.insert(0, frame.edition.code_size)
         end = len(frame.data) - sum(sizes)
         if end < 0:
             self.fail("length", "The frame is too short for what it ends with.", True)
-        if COUNTERS in sizes:
+        if frame.is_up and frame.control & frames.EVENTS:
             self.add("event_counter.important", frame.data[end])
             self.add("event_counter.general", frame.data[end + 1])
         return frame.data[:end]
@@ -206,7 +206,7 @@ class Reader:
         denied = []
         while data:
             unit, data = self._take(5, data)
-            points = frames.unpack_points(unit[:2]) or ["?"]
+            points = frames.unpack_points(unit[:2], self.frame.edition) or ["?"]
             numbers = frames.unpack_fns(unit[2:4]) or ["?"]
             name = f"p{points[0]} F{numbers[0]}"
             text = ERRORS.get(unit[4], f"error {unit[4]}") if unit[4] else "accepted"

@@ -7,7 +7,6 @@ from . import gdw376_frame as frames
 from . import gdw376_items as items
 from .base import AddressError, EncodeError
 from .gdw376_formats import read, size_of
-from .gdw376_reply import CODE
 
 
 def asked_units(frame):
@@ -17,7 +16,7 @@ def asked_units(frame):
     """
     data, units = frame.data, {}
     while len(data) >= 4:
-        points = frames.unpack_points(data[:2])
+        points = frames.unpack_points(data[:2], frame.edition)
         numbers, data = frames.unpack_fns(data[2:4]), data[4:]
         for point in [None] if points is None else points:
             for fn in numbers:
@@ -42,19 +41,19 @@ def _stamp(part, data):
         return None
 
 
-def units_of(points, fn, data=b""):
+def units_of(points, fn, data=b"", edition=frames.GDW376):
     """Data units of one Fn for ``points``; ``None`` means every metering point.
 
     Points whose units carry ``data`` are named one by one: how often it would have to
     be repeated behind a name of several is not said clearly.
     """
     kind = frames.pack_fn(fn)
-    if points is None:
+    if points is None and not edition.group_bits:
         return frames.ALL_POINTS + kind + data
     if not points:
         raise EncodeError("Name the metering points that are meant (02001234/5).")
     groups = [[point] for point in sorted(set(points))] if data else [points]
-    pairs = [pair for group in groups for pair, _ in frames.pack_points(group)]
+    pairs = [pair for group in groups for pair, _ in frames.pack_points(group, edition)]
     return b"".join(pair + kind + data for pair in pairs)
 
 
@@ -80,12 +79,12 @@ def meter_of(address):
     return terminal, points
 
 
-def code_of(code):
+def code_of(code, size):
     """Message authentication code from bytes or hex, default zeros."""
     try:
-        code = bytes.fromhex(code) if isinstance(code, str) else code or bytes(CODE)
+        code = bytes.fromhex(code) if isinstance(code, str) else code or bytes(size)
     except ValueError:
         code = b""
-    if len(code) != CODE:
-        raise EncodeError(f"An authentication code has {CODE} bytes.")
+    if len(code) != size:
+        raise EncodeError(f"An authentication code has {size} bytes.")
     return bytes(code)

@@ -12,7 +12,7 @@ from ..protocols import bcd, gdw376_archive, gdw376_events, gdw376_frame, regist
 from ..protocols import gdw376_formats as formats
 from ..protocols import gdw376_items as items
 from ..protocols.base import Fault
-from ..protocols.gdw376_reply import CODE, forwarded
+from ..protocols.gdw376_reply import forwarded
 from ..protocols.gdw376_request import asked_units, units_of
 from .dtu import Dtu
 from .electricity import ElectricityMeter, spread
@@ -29,13 +29,14 @@ NOTHING = 0xEE
 class Concentrator(Dtu):
     """One concentrator with the meters on its ports.
 
+    ``protocol`` in its row: gdw376 (default) or gdw130.
     ``archive`` false in its row: its list is empty until it is sent down. ``no_data``:
     ``omit`` (default) leaves out what it has not, ``ee`` fills it with EE.
     """
 
     def __init__(self, row, meters, host, port, on_change, clock, zone, faults):
         super().__init__(row, meters, host, port, on_change, faults)
-        self.protocol = registry.get("gdw376")
+        self.protocol = registry.get(row.get("protocol", "gdw376"))
         self.clock, self.zone = clock, zone
         self.clock_offset = int(row.get("clock_offset", 0))
         self.no_data = row.get("no_data", "omit")
@@ -59,7 +60,10 @@ class Concentrator(Dtu):
     def _say(self, afn, units, control):
         self._number = (self._number + 1) % 16
         seq = SINGLE | gdw376_frame.CONFIRM | self._number
-        return gdw376_frame.build(self.terminal, SPEAK | control, afn, seq, units)
+        edition = self.protocol.edition
+        return gdw376_frame.build(
+            self.terminal, SPEAK | control, afn, seq, units, edition=edition
+        )
 
     def _link(self, fn):
         return self._say(items.LINK, units_of([0], fn), gdw376_frame.LINK_TEST)
@@ -126,7 +130,7 @@ class Concentrator(Dtu):
     def serve(self, raw, transport):
         if self.dark:
             return
-        frame = gdw376_frame.parse(raw)
+        frame = gdw376_frame.parse(raw, self.protocol.edition)
         if isinstance(frame, Fault) or frame.is_up or frame.address != self.terminal:
             return
         if frame.afn == items.CONFIRM:
@@ -167,6 +171,7 @@ class Concentrator(Dtu):
             seq | (frame.number + more) % 16,
             data,
             station=frame.station,
+            edition=frame.edition,
         )
 
     def _cut(self, frame, units):
@@ -206,12 +211,12 @@ class Concentrator(Dtu):
                 body = formats.pack_clock(self.local_now())
             elif fn == items.COLLECTING:
                 body = self._collecting()
-            elif fn == items.NOW_FORWARD_ACTIVE and point in self.held:
-                body = _registers(*self.held[point])
+            elif fn == self.protocol.now_item and point in self.held:
+                body = self._registers(*self.held[point])
             else:
                 body = self._nothing(point, fn)
             if body is not None:
-                units.append(units_of([point], fn, body))
+                units.append(units_of([point], fn, body, frame.edition))
         return units
 
     def _afn_0d(self, frame):
@@ -221,13 +226,15 @@ class Concentrator(Dtu):
             if body is None:
                 body = self._nothing(point, fn)
             if body is not None:
-                units.append(units_of([point], fn, _pack_stamp(fn, stamp) + body))
+                body = _pack_stamp(fn, stamp) + body
+                units.append(units_of([point], fn, body, frame.edition))
         return units
 
     def _freeze(self, point, fn, stamp):
-        if fn not in (items.DAY_FORWARD_ACTIVE, items.MONTH_FORWARD_ACTIVE):
+        protocol = self.protocol
+        if fn not in (protocol.day_item, protocol.month_item):
             return None
-        name = "freeze_day" if fn == items.DAY_FORWARD_ACTIVE else "freeze_month"
+        name = "freeze_day" if fn == protocol.day_item else "freeze_month"
         moment = items.freeze_moment(name, stamp)
         row = self._row_of(point)
         meter = self._meter(row) if row else None
@@ -236,7 +243,14 @@ class Concentrator(Dtu):
         index = meter.index_on(moment.date())
         if index is None:
             return None
-        return _registers(moment + timedelta(minutes=5), _by_rate(meter, index))
+        return self._registers(moment + timedelta(minutes=5), _by_rate(meter, index))
+
+    def _registers(self, read_at, values):
+        """Time and index; by 130-2005 also three reactive registers, which stand."""
+        body = _registers(read_at, values)
+        if self.protocol.edition is gdw376_frame.GDW130:
+            body += bytes(3 * 4 * len(values))
+        return body
 
     def _nothing(self, point, fn):
         if self.no_data != "ee" or not self._row_of(point):
@@ -274,7 +288,7 @@ class Concentrator(Dtu):
     def _afn_04(self, frame):
         if (0, items.ARCHIVES) not in asked_units(frame):
             return None
-        data = frame.data[4:-CODE]
+        data = frame.data[4 : -frame.edition.code_size]
         for start in range(2, len(data), gdw376_archive.ROW):
             row = gdw376_archive.unpack(data[start : start + gdw376_archive.ROW])
             self.held.pop(row.point, None)

@@ -292,16 +292,6 @@ def test_a_broken_frame_gets_a_typed_fault(frame, code):
     assert (decoded.error.code, decoded.values) == (code, [])
 
 
-def test_the_older_number_of_the_protocol_is_an_option():
-    older = registry.get("gdw376", protocol_id=1)
-    (frame,) = older.read_clock(TERMINAL)
-    assert frame[1] & 3 == 1
-    assert older.decode(frame).error is None
-    assert GDW.decode(frame).error.code == "frame"
-    assert older.Framer().feed(frame) == [frame]
-    assert GDW.Framer().feed(frame) == []
-
-
 # === MATCHING === #
 
 

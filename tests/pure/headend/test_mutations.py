@@ -9,7 +9,10 @@ from headend.simulator.app import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-SIGNED_BY_SUM = {"dlt645-2007": 0, "dlt645-1997": 0, "cjt188": 0, "gdw376": 6}
+SIGNED_BY_SUM = {
+    **{"dlt645-2007": 0, "dlt645-1997": 0, "cjt188": 0},
+    **{"gdw376": 6, "gdw130": 6},
+}
 METERS = {
     "dlt645-2007": {"address": "1", "index": "12.34", "prepaid": True, "balance": 5},
     "dlt645-1997": {"address": "1", "index": "12.34"},
@@ -44,10 +47,11 @@ def _samples():
                 yield protocol, step.lstrip(b"\xfe")
                 if reply := meter.answer(step)[1]:
                     yield protocol, reply.lstrip(b"\xfe")
-    gdw = registry.get("gdw376")
+    gdw, older = registry.get("gdw376"), registry.get("gdw130")
     terminal = "02001234"
-    for request in (gdw.read_index(f"{terminal}/5"), gdw.read_clock(terminal)):
-        yield gdw, request[0]
+    for protocol in (gdw, older):
+        yield protocol, protocol.read_index(f"{terminal}/5")[0]
+        yield protocol, protocol.read_clock(terminal)[0]
     yield gdw, bytes.fromhex(LOGIN)
 
 
