@@ -33,6 +33,14 @@ class TestOperator(AmrCommon):
             {"interactive": False},
         )
 
+    def test_who_works_here_lands_here_after_the_log_in(self):
+        for group in ("reader", "clerk", "community_admin"):
+            user = self._operator(f"amr_land_{group}", f"amr_base.group_{group}")
+            menus = self.env["ir.ui.menu"].with_user(user).load_menus(False)
+            with self.subTest(group):
+                first = menus["root"]["children"][0]
+                self.assertEqual(first, self.env.ref("amr_base.menu_root").id)
+
     def test_an_operator_gets_role_scope_and_password(self):
         user = self._create()
         self.assertTrue(user.has_group("amr_base.group_reader"))

@@ -1,3 +1,5 @@
+from lxml.html import fromstring
+
 from odoo.tests import tagged
 
 from .common import FEBRUARY, BillingCommon
@@ -30,11 +32,29 @@ class TestReport(BillingCommon):
             with self.subTest(text):
                 self.assertIn(text, html)
 
+    def test_the_bill_names_who_bills_and_is_no_tax_invoice(self):
+        self.company.phone = "0755-88"
+        terms = self.env.ref("account.account_payment_term_15days")
+        self.partner.property_payment_term_id = terms
+        bill = self._bill().move_ids
+        html = self._print(bill)
+        page = html[html.index("invoice_main") :]
+        for text in ("Billed by", self.company.name, "0755-88"):
+            with self.subTest(text):
+                self.assertIn(text, page)
+        self.assertIn(f"Bill {bill.name}", " ".join(self._words(html)))
+        self.assertNotIn("Payment terms", html)
+
+    def _words(self, html):
+        return fromstring(html).text_content().split()
+
     def test_other_invoices_print_as_before(self):
         invoice = self._create_invoice_one_line(
             product_id=self.product_a, partner_id=self.partner_a, post=True
         )
-        self.assertNotIn("Start index", self._print(invoice))
+        html = self._print(invoice)
+        self.assertNotIn("Start index", html)
+        self.assertIn(f"Invoice {invoice.name}", " ".join(self._words(html)))
 
     def test_the_customer_reads_his_own_language(self):
         self.env["res.lang"]._activate_lang("zh_CN")

@@ -124,8 +124,8 @@ class AmrVend(models.Model):
         default=lambda self: self.env.user,
         index=True,
     )
-    paid_at = fields.Datetime("Paid", readonly=True, copy=False, index=True)
-    credited_at = fields.Datetime("Credited", readonly=True, copy=False)
+    paid_at = fields.Datetime("Paid at", readonly=True, copy=False, index=True)
+    credited_at = fields.Datetime("Credited at", readonly=True, copy=False)
     transaction_id = fields.Many2one(
         "payment.transaction",
         "Online payment",

@@ -64,6 +64,16 @@ class TestCounter(PrepaidCommon):
             form = self._form(**context)
             self.assertEqual(form.agreement_id, self.agreement)
 
+    def test_the_counter_says_that_a_customer_has_nothing_to_recharge(self):
+        other = self.account.copy({"partner_id": self.account.partner_id.copy().id})
+        form = self._form()
+        self.assertFalse(form.warning)
+        form.account_id = other
+        self.assertFalse(form.agreement_id)
+        self.assertIn("in advance for no meter", form.warning)
+        form.account_id = self.account
+        self.assertEqual((form.agreement_id, form.warning), (self.agreement, False))
+
     def test_the_counter_says_why_it_does_not_sell(self):
         vend = self._sell(100)
         form = self._form(default_agreement_id=self.agreement.id)

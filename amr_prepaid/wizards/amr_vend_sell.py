@@ -61,14 +61,30 @@ class AmrVendSell(models.TransientModel):
             if not account or agreement.account_id == account:
                 wizard.agreement_id = agreement
                 continue
-            found = self.env["amr.agreement"].search(
-                [
-                    ("account_id", "=", account.id),
-                    ("payment_mode", "=", "prepaid"),
-                    ("state", "=", "active"),
-                ]
-            )
+            found = wizard._get_supplies()
             wizard.agreement_id = found if len(found) == 1 else False
+
+    def _get_supplies(self):
+        """Return what can be sold to the customer."""
+        return self.env["amr.agreement"].search(
+            [
+                ("account_id", "=", self.account_id.id),
+                ("payment_mode", "=", "prepaid"),
+                ("state", "=", "active"),
+            ]
+        )
+
+    def _explain_no_supply(self):
+        """Return why a chosen customer has no supply on the form, or False."""
+        if not self.account_id or self.agreement_id:
+            return False
+        if self._get_supplies():
+            return self.env._(
+                "This customer pays in advance for more than one meter: choose which."
+            )
+        return self.env._(
+            "This customer pays in advance for no meter: take his payment on the bill."
+        )
 
     @api.depends("agreement_id")
     def _compute_company_id(self):
@@ -122,7 +138,7 @@ class AmrVendSell(models.TransientModel):
         vends = self.env["amr.vend"].sudo()
         return vends._get_payment_for(self.agreement_id.sudo(), self.units)
 
-    @api.depends("agreement_id", "amount")
+    @api.depends("account_id", "agreement_id", "amount")
     def _compute_quote(self):
         """Show what the amount buys, or why nothing can be sold."""
         Vend = self.env["amr.vend"].sudo()
@@ -131,7 +147,7 @@ class AmrVendSell(models.TransientModel):
             agreement = wizard.agreement_id.sudo()
             wallet = agreement.account_id.wallet_ids
             figures = {"wallet_before": dec(wallet.available, 2)}
-            wizard.warning = False
+            wizard.warning = wizard._explain_no_supply()
             if agreement:
                 try:
                     Vend._check_agreement(agreement)

@@ -89,6 +89,12 @@ PHONE_DESK = (
     ("rules", "community_admin", "amr_metering.amr_vee_rule_action"),
     ("import", "community_admin", "amr_metering.amr_excel_import_action"),
     ("go_live", "community_admin", "amr_metering.amr_commissioning_action"),
+    ("agreements", "community_admin", "amr_metering.amr_agreement_action"),
+    ("charges", "community_admin", "amr_billing.amr_charge_action"),
+    ("arrears", "community_admin", "amr_billing.amr_arrears_action"),
+    ("wallets", "community_admin", "amr_prepaid.amr_wallet_action"),
+    ("abnormal_use", "reader", "amr_metering.amr_abnormal_use_action"),
+    ("operation_log", "admin", "amr_base.auditlog_log_action"),
 )
 VIEWS = (
     ".o_list_view, .o_kanban_view, .o_form_view, .modal .o_form_view, .o_pivot_view, "
@@ -182,6 +188,20 @@ def test_phone_of_the_desk(visitors, picture, role, action):
     wide = visitor.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE["width"], "the page is wider than the phone"
     assert not english(visitor.page)
+
+
+def test_a_hurried_clerk_reads_what_is_missing(visitors):
+    visitor = visitors("community_admin")
+    visitor.go("/odoo/action-amr_metering.amr_read_task_action/new")
+    visitor.wait(".o_statusbar_buttons button").click()
+    assert "小区" in visitor.text(".o_notification")
+
+
+def test_a_list_of_exceptions_is_a_column_of_cards_on_a_phone(visitors):
+    visitor = visitors("reader", PHONE)
+    visitor.go("/odoo/action-amr_metering.amr_exception_action")
+    visitor.wait(".o_kanban_view .o_kanban_record")
+    assert not visitor.page.locator(".o_kanban_grouped").count()
 
 
 def test_a_frame_is_explained_byte_by_byte(story, visitors):
