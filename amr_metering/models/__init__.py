@@ -11,8 +11,10 @@ from . import amr_reading
 from . import amr_reading_ingest
 from . import amr_interval
 from . import amr_interval_ingest
+from . import amr_interval_decision
 from . import amr_snapshot
 from . import amr_exception
+from . import amr_exception_hours
 from . import amr_read_scope_mixin
 from . import amr_read_plan
 from . import amr_reading_decision

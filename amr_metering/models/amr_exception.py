@@ -1,5 +1,7 @@
 from odoo import api, fields, models
+from odoo.tools import SQL
 
+from .interval_sql import HOLDING_SQL
 from .vee_kinds import ABOUT_USE, FINDINGS
 
 QUIET = {
@@ -18,9 +20,9 @@ FIRST_LINES, LAST_LINES, GAP = 3, 5, "…"
 class AmrException(models.Model):
     """Exception: a reading, or a missing one, that somebody must look at.
 
-    There is one open exception a meter and kind; what is found meanwhile is added to
-    its reason and counted. The findings themselves are kept: as verdicts, refused rows
-    or readings.
+    There is one open exception a meter and kind, and one of its hours; what is found
+    meanwhile is added to its reason and counted. The findings themselves are kept: as
+    verdicts, refused rows or readings.
     """
 
     _name = "amr.exception"
@@ -38,6 +40,7 @@ class AmrException(models.Model):
             "community_id",
             "building_id",
             "origin",
+            "hourly",
             "found_at",
             "found_count",
             "last_found_at",
@@ -73,6 +76,9 @@ class AmrException(models.Model):
     task_id = fields.Many2one("amr.read.task", readonly=True, index="btree_not_null")
     origin = fields.Char(
         readonly=True, index="btree_not_null", help="The document it is about."
+    )
+    hourly = fields.Boolean(
+        "About hours", readonly=True, help="Of the interval store, not of readings."
     )
     community_id = fields.Many2one("amr.community", readonly=True, index=True)
     building_id = fields.Many2one(
@@ -114,8 +120,11 @@ class AmrException(models.Model):
 
     @api.depends("reading_id.quality", "verdict_ids.reading_id.quality")
     def _compute_suspect_count(self):
+        hours = self._count_held_hours()
         for exception in self:
-            exception.suspect_count = len(exception._get_suspects())
+            exception.suspect_count = len(exception._get_suspects()) + hours.get(
+                exception.id, 0
+            )
 
     @api.depends("state", "kind", "suspect_count")
     def _compute_blocks_billing(self):
@@ -133,6 +142,7 @@ class AmrException(models.Model):
                 [("kind", "in", ("missing", "unknown"))],
                 [("reading_id.quality", "=", "suspect")],
                 [("verdict_ids.reading_id.quality", "=", "suspect")],
+                [("id", "in", SQL(HOLDING_SQL))],
             ]
         )
         return fields.Domain.OR(blocking if one else ~blocking for one in value)
@@ -217,6 +227,7 @@ class AmrException(models.Model):
             meter.id if meter else False,
             reading.id if reading else False,
             origin or False,
+            finding.get("hourly") or False,
         )
 
     @api.model
@@ -241,6 +252,7 @@ class AmrException(models.Model):
                 exception.meter_id.id,
                 reading.id if reading else False,
                 exception.origin or False,
+                exception.hourly,
             ] = exception
         return {key: found[key] for key in keys & found.keys()}
 
@@ -259,6 +271,7 @@ class AmrException(models.Model):
             "reading_id": value("reading"),
             "task_id": value("task"),
             "origin": finding.get("origin") or False,
+            "hourly": finding.get("hourly") or False,
             "community_id": community.id if community else False,
             "company_id": (company or self.env.company).id,
             "user_id": community.user_id.id if community else False,

@@ -53,11 +53,15 @@ class AmrException(models.Model):
         """
         self.meter_id.check_access("write")  # an administrator's decision
         by = self.env._("Accepted by %s.", self.env.user.name)
-        for exception in self.filtered(lambda e: e.state == "open"):
+        for exception in self:
+            if exception.state != "open":
+                continue
             suspects = exception._get_suspects()
             suspects._check_acceptable()
             suspects._accept()
-            exception._settle(by)
+            exception._get_held_hours()._accept()
+            if exception.state == "open":
+                exception._settle(by)
         return True
 
     def action_put_aside(self):
@@ -66,7 +70,7 @@ class AmrException(models.Model):
         :raises UserError: none of the exceptions holds a reading back
         """
         self.check_access("write")
-        held = self.filtered(lambda e: e.state == "open" and e._get_suspects())
+        held = self.filtered(lambda e: e.state == "open" and e.suspect_count)
         if not held:
             raise UserError(
                 self.env._(
@@ -76,9 +80,13 @@ class AmrException(models.Model):
             )
         suspects = held.sudo()._get_suspects()
         suspects.put_aside = True
+        suspects._change_hours(("ok", "suspect"), "aside")
         suspects._give_way_back()
         suspects.meter_id._refresh_latest()
-        held._settle(self.env._("Put aside by %s: never used.", self.env.user.name))
+        held.sudo()._get_held_hours()._put_aside()
+        held.filtered(lambda e: e.state == "open")._settle(
+            self.env._("Put aside by %s: never used.", self.env.user.name)
+        )
         return True
 
     def action_read_again(self):
@@ -106,6 +114,15 @@ class AmrException(models.Model):
         """Return what to estimate for this exception: when, and which register."""
         self.ensure_one()
         reading = self._get_suspects().sorted("read_at")[-1:]
+        hour = self._get_held_hours()[-1:]
+        if hour and not reading:
+            return {
+                "exception_id": self.id,
+                "meter_id": self.meter_id.id,
+                "at": hour.read_at,
+                "register": hour.register,
+                "kind": "daily" if hour._is_midnight() else "spot",
+            }
         return {
             "exception_id": self.id,
             "meter_id": self.meter_id.id,

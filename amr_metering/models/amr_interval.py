@@ -2,7 +2,6 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from odoo.addons.amr_base.models.amr_tariff_line import REGISTERS
-from odoo.addons.amr_base.tools import dec
 
 from ..tools import ensure_partitions_ahead, partition_by_month
 
@@ -65,6 +64,7 @@ class AmrInterval(models.Model):
             ("suspect", "Suspect"),
             ("estimated", "Estimated"),
             ("superseded", "Superseded"),
+            ("aside", "Put aside"),
         ],
         readonly=True,
     )
@@ -95,51 +95,3 @@ class AmrInterval(models.Model):
     def _make_partitions_ahead(self):
         """Make the partitions of this month and the next, before data comes in."""
         ensure_partitions_ahead(self.env.cr, TABLE)
-
-    def action_accept(self):
-        """Take suspect values as good; others of the same time are superseded.
-
-        A value of local midnight is accepted as the daily freeze too. The exceptions
-        of meters that have no suspect value left are settled.
-
-        :raises UserError: the meter's ratios changed at that time, at another index
-        """
-        self.meter_id.check_access("write")  # an administrator's decision
-        held = self.filtered(lambda i: i.quality != "ok")
-        self.env["amr.reading"]._check_no_seam(held, lambda one, seam: one != seam)
-        for interval in held:
-            self.env.cr.execute(
-                SQL(
-                    """
-                    UPDATE amr_interval
-                       SET quality = CASE WHEN id = %(id)s THEN 'ok'
-                                          ELSE 'superseded' END
-                     WHERE meter_id = %(meter)s AND register = %(register)s
-                       AND read_at = %(read_at)s
-                    """,
-                    id=interval.id,
-                    meter=interval.meter_id.id,
-                    register=interval.register,
-                    read_at=interval.read_at,
-                )
-            )
-        self.invalidate_model(["quality"])
-        held._accept_freezes()
-        held.meter_id.sudo()._refresh_latest()
-        held._settle_exceptions(self.env._("Accepted by %s.", self.env.user.name))
-
-    def _accept_freezes(self):
-        """Accept the daily freezes that hourly ingestion made of these values."""
-        for interval in self:
-            freezes = self.env["amr.reading"].search(
-                [
-                    ("meter_id", "=", interval.meter_id.id),
-                    ("register", "=", interval.register),
-                    ("kind", "=", "daily"),
-                    ("read_at", "=", interval.read_at),
-                    ("quality", "=", "suspect"),
-                ]
-            )
-            for freeze in freezes:
-                if dec(freeze.index) == dec(interval.index):
-                    freeze.action_accept()

@@ -5,52 +5,45 @@ from odoo.tools import SQL
 
 from ..tools import ensure_partitions
 from .amr_interval import TABLE
-from .amr_reading_ingest import CLOCK_TOLERANCE, IngestResult
+from .amr_reading_ingest import IngestResult
 from .interval_sql import (
     AGAIN_SQL,
+    ANSWERS_SQL,
     CHECK_SQL,
     CLEARED_SQL,
-    FINDINGS_SQL,
     INSERT_SQL,
     LATEST_SQL,
     MIDNIGHT_SQL,
     NEIGHBOURHOOD,
+    VERDICT_SQL,
     WALK_SQL,
 )
 from .reading_effect_sql import TURN_SQL
+from .reading_sql import JUDGE_SQL
 
 
 class AmrInterval(models.Model):
     _inherit = "amr.interval"
 
-    def _settle_exceptions(self, resolution):
-        """Settle what ingestion raised of meters that have no suspect value left."""
-        suspects = self.search(
-            [("meter_id", "in", self.meter_id.ids), ("quality", "=", "suspect")]
-        )
-        exceptions = self.env["amr.exception"].search(
-            [
-                ("meter_id", "in", (self.meter_id - suspects.meter_id).ids),
-                ("kind", "in", ("future", "conflict", "negative")),
-                ("state", "=", "open"),
-            ]
-        )
-        exceptions.filtered(lambda e: not e._get_suspects())._settle(resolution)
-
     @api.model
     def _ingest_with_others(self, rows):
         """Take a delivery with hourly rows in; called by ``amr.reading._ingest``.
 
-        An hourly index at local midnight is the daily freeze as well, so that days,
-        months and bills stand on one number.
+        An hourly index at local midnight is the daily freeze as well, once it is used,
+        so that days, months and bills stand on one number.
 
         :rtype: IngestResult
         """
-        Reading = self.env["amr.reading"]
+        others = [row for row in rows if row["kind"] != "hourly"]
         stored, freezes = self._ingest([row for row in rows if row["kind"] == "hourly"])
-        Reading._ingest(freezes)
-        others = Reading._ingest([row for row in rows if row["kind"] != "hourly"])
-        return IngestResult(*map(sum, zip(stored, others, strict=True)))
+        # in one, so that they are judged in the order of time
+        read = self.env["amr.reading"]._ingest([*others, *freezes])
+        # the rows of the delivery are told of, not what else became of them
+        inserted = read.inserted - sum(freeze["is_new"] for freeze in freezes)
+        read = read._replace(
+            inserted=inserted, duplicates=len(others) - inserted - read.unknown
+        )
+        return IngestResult(*map(sum, zip(stored, read, strict=True)))
 
     @api.model
     def _ingest(self, rows):
@@ -68,15 +61,16 @@ class AmrInterval(models.Model):
         inserted, cleared = self._check_and_insert(min(times), max(times))
         self.env["amr.alarm"]._schedule_check()
         self.env.invalidate_all(flush=False)
+        findings = self._record_verdicts()
+        Reading._answer_exceptions(SQL(ANSWERS_SQL, near=NEIGHBOURHOOD))
         self._use_cleared(cleared)
-        findings = self._raise_findings()
         freezes = self._take_freezes(rows)
         unknown = self.env["amr.unknown.reading"]._keep(rows)
         result = IngestResult(
             inserted=inserted,
             duplicates=len(rows) - inserted - unknown,
-            conflicts=findings.get("conflict", 0),
-            suspects=sum(findings.values()),
+            conflicts=sum(kind == "conflict" for kind, _severity in findings),
+            suspects=sum(severity == "suspect" for _kind, severity in findings),
             unknown=unknown,
         )
         return result, freezes
@@ -91,15 +85,14 @@ class AmrInterval(models.Model):
             are used now
         """
         Reading, cr = self.env["amr.reading"], self.env.cr
-        around = {
-            "tolerance": CLOCK_TOLERANCE,
-            "near": NEIGHBOURHOOD,
-            "first": first,
-            "last": last,
-        }
+        around = {"near": NEIGHBOURHOOD, "first": first, "last": last}
+        self.env["amr.vee.rule"]._load_effective(
+            SQL("m.id IN (SELECT meter_id FROM amr_reading_span)")
+        )
         cr.execute(CHECK_SQL, around)
         again = Reading._set_known_apart("amr_interval_checked", AGAIN_SQL, around)
-        Reading._walk("amr_interval_checked", WALK_SQL, around)
+        if Reading._walk("amr_interval_checked", WALK_SQL, around):
+            cr.execute(JUDGE_SQL.format(checked="amr_interval_checked"))
         inserted = Reading._insert_new(INSERT_SQL, again)
         cleared = Reading._clear("amr_interval_checked", CLEARED_SQL, again)
         cr.execute(LATEST_SQL)
@@ -119,8 +112,8 @@ class AmrInterval(models.Model):
     @api.model
     def _take_freezes(self, rows):
         freezes = [
-            {**rows[line], "meter_id": meter_id, "kind": "daily"}
-            for line, meter_id in self.env.execute_query(SQL(MIDNIGHT_SQL))
+            {**rows[line], "meter_id": meter_id, "kind": "daily", "is_new": not known}
+            for line, meter_id, known in self.env.execute_query(SQL(MIDNIGHT_SQL))
         ]
         self.env.cr.execute("SELECT DISTINCT meter_id FROM amr_interval_checked")
         meters = self.env["amr.meter"].browse(row[0] for row in self.env.cr.fetchall())
@@ -128,25 +121,12 @@ class AmrInterval(models.Model):
         return freezes
 
     @api.model
-    def _raise_findings(self):
-        """Open an exception for every meter with suspect intervals.
+    def _record_verdicts(self):
+        """Keep what the rules found about the hours, and raise what is to be raised.
 
-        :return: ``{kind: number of rows}``
+        :return: list of (kind, severity) of the new findings
         """
-        counts = {}
-        for kind, meter_id, count, since in self.env.execute_query(SQL(FINDINGS_SQL)):
-            counts[kind] = counts.get(kind, 0) + count
-            meter = self.env["amr.meter"].browse(meter_id)
-            self.env["amr.exception"]._raise_exception(
-                kind,
-                self.env._(
-                    "Meter %(meter)s: %(count)s interval readings since %(since)s "
-                    "(UTC) do not fit their neighbours; look at the suspect ones "
-                    "under Interval readings and accept the right values.",
-                    meter=meter.number,
-                    count=count,
-                    since=since,
-                ),
-                meter=meter,
-            )
-        return counts
+        self.env.cr.execute(VERDICT_SQL)
+        found = self.env.cr.fetchall()
+        self.env["amr.reading.verdict"].browse(row[0] for row in found)._raise()
+        return [row[1:] for row in found]

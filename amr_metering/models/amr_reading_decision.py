@@ -19,29 +19,32 @@ class AmrReading(models.Model):
         :raises UserError: the usable reading next to it, before or after, contradicts
         """
         for reading in self.filtered(lambda r: r.quality == "suspect"):
-            before, after = reading._get_contradictions()
-            if before:
-                raise UserError(
-                    self.env._(
-                        "Meter %(meter)s: %(index)s cannot be right while %(before)s "
-                        "was read before. Put that reading aside, or replace the "
-                        "meter, or put this one aside.",
-                        meter=reading.meter_id.number,
-                        index=dec(reading.index),
-                        before=before,
-                    )
+            self._refuse_contradiction(reading, *reading._get_contradictions())
+
+    @api.model
+    def _refuse_contradiction(self, value, before, after):
+        """:raises UserError: an index ``before`` or ``after`` contradicts a value"""
+        if before:
+            raise UserError(
+                self.env._(
+                    "Meter %(meter)s: %(index)s cannot be right while %(before)s was "
+                    "read before. Put that reading aside, or replace the meter, or put "
+                    "this one aside.",
+                    meter=value.meter_id.number,
+                    index=dec(value.index),
+                    before=before,
                 )
-            if after:
-                raise UserError(
-                    self.env._(
-                        "Meter %(meter)s: %(index)s cannot be right while %(after)s "
-                        "was read after it. Put that reading aside, or put this one "
-                        "aside.",
-                        meter=reading.meter_id.number,
-                        index=dec(reading.index),
-                        after=after,
-                    )
+            )
+        if after:
+            raise UserError(
+                self.env._(
+                    "Meter %(meter)s: %(index)s cannot be right while %(after)s was "
+                    "read after it. Put that reading aside, or put this one aside.",
+                    meter=value.meter_id.number,
+                    index=dec(value.index),
+                    after=after,
                 )
+            )
 
     def _get_contradictions(self):
         """Return the index of the nearest usable reading before and after, if higher
@@ -96,7 +99,7 @@ class AmrReading(models.Model):
         readings = self.sudo().filtered(lambda r: r.quality == "ok")
         readings._check_no_seam(readings, lambda reading, seam: reading == seam)
         readings.write({"quality": "suspect", "put_aside": True})
-        readings._change_hours("ok", "suspect")
+        readings._change_hours(("ok", "suspect"), "aside")
         readings._give_way_back()
         self.sudo().meter_id._refresh_latest()
         for meter in readings.meter_id:
@@ -174,7 +177,7 @@ class AmrReading(models.Model):
                 reading.superseded_by_id = False
         back = superseded.filtered(lambda r: not r.superseded_by_id)
         used = back.filtered(lambda r: r.quality == "ok")
-        used._change_hours("superseded", "ok")
+        used._change_hours(("superseded",), "ok")
 
     def _is_read_meanwhile(self):
         """Return whether an estimate is contradicted, or its time has a reading."""
@@ -185,7 +188,7 @@ class AmrReading(models.Model):
     def _change_hours(self, before, after):
         """A freeze may have come in as the hour of midnight, which shares its fate.
 
-        :param str before: the quality that such an hour has now
+        :param tuple before: the qualities that such an hour may have now
         :param str after: the quality that it is to have
         """
         self.flush_recordset()
@@ -196,7 +199,7 @@ class AmrReading(models.Model):
                   FROM amr_reading r
                  WHERE r.id = ANY(%s) AND r.kind = 'daily' AND i.meter_id = r.meter_id
                    AND i.register = r.register AND i.read_at = r.read_at
-                   AND i.index = r.index AND i.quality = %s
+                   AND i.index = r.index AND i.quality IN %s
                 """,
                 after,
                 list(self.ids),
@@ -224,7 +227,9 @@ class AmrReading(models.Model):
                 ]
             )
             rivals.superseded_by_id = reading
+            rivals._change_hours(("ok", "suspect"), "superseded")
             reading.write(
                 {"quality": "ok", "superseded_by_id": False, "put_aside": False}
             )
+            reading._change_hours(("suspect", "superseded", "aside"), "ok")
             reading.meter_id._refresh_latest()

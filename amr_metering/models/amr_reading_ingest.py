@@ -32,8 +32,6 @@ from .reading_sql import (
 )
 from .reading_walk_sql import WALK_SQL
 
-CLOCK_TOLERANCE = "10 minutes"  # of the interval store
-
 
 class IngestResult(NamedTuple):
     """What became of one delivery: numbers of rows."""
@@ -105,7 +103,7 @@ class AmrReading(models.Model):
         unknown = self.env["amr.unknown.reading"]._keep(rows)
         duplicates = len(rows) - inserted - unknown
         findings = self._record_verdicts(duplicates)
-        self._answer_exceptions()
+        self._answer_exceptions(SQL(ANSWERS_SQL))
         self._settle_cleared(cleared)
         self.env["amr.alarm"]._schedule_check()
         return IngestResult(
@@ -130,7 +128,7 @@ class AmrReading(models.Model):
         cr.execute(CHECK_SQL)
         again = self._set_known_apart("amr_reading_checked", AGAIN_SQL)
         if self._walk("amr_reading_checked", WALK_SQL):
-            cr.execute(JUDGE_SQL)
+            cr.execute(JUDGE_SQL.format(checked="amr_reading_checked"))
         inserted = self._insert_new(INSERT_SQL, again)
         cleared = self._clear("amr_reading_checked", CLEARED_SQL, again)
         cr.execute(SUPERSEDE_SQL)
@@ -262,11 +260,14 @@ class AmrReading(models.Model):
         return [row[1:] for row in found]
 
     @api.model
-    def _answer_exceptions(self):
-        """Close the exceptions that a good reading of this delivery has answered."""
+    def _answer_exceptions(self, answers):
+        """Close the exceptions that a good reading of this delivery has answered.
+
+        :param SQL answers: rows of exception, index as text, and time
+        """
         for name in ("amr.exception", "amr.reading.verdict"):
             self.env[name].flush_model()
-        for exception_id, index, read_at in self.env.execute_query(SQL(ANSWERS_SQL)):
+        for exception_id, index, read_at in self.env.execute_query(answers):
             self.env["amr.exception"].browse(exception_id)._settle(
                 self.env._(
                     "Answered by the reading %(index)s of %(read_at)s (UTC).",

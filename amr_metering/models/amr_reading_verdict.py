@@ -32,6 +32,11 @@ class AmrReadingVerdict(models.Model):
         "amr.meter", required=True, readonly=True, ondelete="restrict"
     )
     reading_id = fields.Many2one("amr.reading", readonly=True, index="btree_not_null")
+    hourly = fields.Boolean(
+        "About an hour",
+        readonly=True,
+        help="Of the interval store: the index of this meter, register and time.",
+    )
     register = fields.Char(default="total", required=True, readonly=True)
     exception_id = fields.Many2one(
         "amr.exception", readonly=True, index="btree_not_null", ondelete="set null"
@@ -59,7 +64,8 @@ class AmrReadingVerdict(models.Model):
     reason = fields.Char(compute="_compute_reason")
 
     _once = models.UniqueIndex(
-        "(meter_id, kind, at, register, COALESCE(reading_id, 0))",
+        "(meter_id, kind, at, register, COALESCE(reading_id, 0), "
+        "(CASE WHEN hourly THEN index ELSE -1 END))",
         "This was found already.",
     )
 
@@ -129,6 +135,10 @@ class AmrReadingVerdict(models.Model):
                 "Meter %(meter)s: its freeze is stamped %(at)s, not midnight; set the "
                 "clock of the meter."
             ),
+            "hour_spike": self.env._(
+                "Meter %(meter)s: %(usage)s %(unit)s up to %(at)s, against %(limit)s "
+                "by its own average; look for a wrong reading, a leak or a new load."
+            ),
             "late": self.env._(
                 "Meter %(meter)s: the reading of %(at)s came in long after newer ones."
             ),
@@ -176,21 +186,39 @@ class AmrReadingVerdict(models.Model):
         """
         raised = self.filtered(lambda verdict: verdict.severity != "note")
         texts = self._get_texts()
-        return (
-            self.env["amr.exception"]
-            .sudo()
-            ._raise_all(
-                [
-                    {
-                        "kind": verdict.kind,
-                        "reason": verdict._describe(texts),
-                        "meter": verdict.meter_id,
-                        "reading": verdict.reading_id,
-                        "community": verdict.community_id,
-                        "found_at": verdict.at,
-                        "verdict": verdict,
-                    }
-                    for verdict in raised
-                ]
+        findings = []
+        for verdicts in raised._group_hours():
+            verdict = verdicts[0]
+            reason = verdict._describe(texts)
+            if len(verdicts) > 1:
+                reason = self.env._(
+                    "%(reason)s (%(count)s hours of that day are like this.)",
+                    reason=reason,
+                    count=len(verdicts),
+                )
+            findings.append(
+                {
+                    "kind": verdict.kind,
+                    "reason": reason,
+                    "meter": verdict.meter_id,
+                    "reading": verdict.reading_id,
+                    "hourly": verdict.hourly,
+                    "community": verdict.community_id,
+                    "found_at": verdict.at,
+                    "verdict": verdicts,
+                }
             )
-        )
+        return self.env["amr.exception"].sudo()._raise_all(findings)
+
+    def _group_hours(self):
+        """Return verdicts to tell of together: hours of one meter, kind and day."""
+        groups = {}
+        for verdict in self:
+            key = verdict
+            if verdict.hourly:
+                community = verdict.community_id
+                day = community._local_date(verdict.at) if community else verdict.at
+                key = verdict.meter_id, verdict.kind, day
+            groups.setdefault(key, self.browse())
+            groups[key] += verdict
+        return [verdicts.sorted("at") for verdicts in groups.values()]

@@ -6,6 +6,9 @@ from odoo.addons.amr_base.tools import dec
 
 from .vee_kinds import FINDINGS, HOLDABLE, SEVERITIES
 
+# Hours lie in partitions of a month: their past is no further away than this.
+MOST_DAYS_OF_HOURS = 31
+
 # The most specific rule of a kind decides for a meter, also when it is switched off.
 EFFECTIVE_SQL = """
     CREATE TEMPORARY TABLE IF NOT EXISTS amr_vee_effective (
@@ -123,6 +126,11 @@ class AmrVeeRule(models.Model):
                 "A day's use is over %(limit)s times the average of the %(days)s days "
                 "before, and at least %(least)s units more."
             ),
+            "hour_spike": self.env._(
+                "An hour's use is over %(limit)s times the average of the %(days)s "
+                "days before, and at least %(least)s units more; a meter without a "
+                "past is taken for one that uses %(least)s units an hour."
+            ),
             "static": self.env._(
                 "Nothing was measured for %(days)s days although somebody lives there."
             ),
@@ -179,11 +187,21 @@ class AmrVeeRule(models.Model):
     @api.constrains("kind", "days", "limit_value")
     def _check_parameters(self):
         for rule in self.filtered(
-            lambda rule: rule.kind in ("static", "missing", "sum", "spike")
+            lambda rule: (
+                rule.kind in ("static", "missing", "sum", "spike", "hour_spike")
+            )
         ):
             if rule.days < 1:
                 raise ValidationError(
                     self.env._("“%s” needs one day at least.", rule.display_name)
+                )
+            if rule.kind == "hour_spike" and rule.days > MOST_DAYS_OF_HOURS:
+                raise ValidationError(
+                    self.env._(
+                        "“%(rule)s” looks back %(days)s days at most.",
+                        rule=rule.display_name,
+                        days=MOST_DAYS_OF_HOURS,
+                    )
                 )
 
     @api.model

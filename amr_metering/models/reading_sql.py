@@ -55,18 +55,16 @@ KNOWN = """
               ORDER BY u.read_at LIMIT 1)) k
 """
 
-# Only what was read counts as a neighbour: an estimate gives way to a reading, not the
-# reverse. The limits are those of the tariff in force.
-AROUND = f"""
-    usable AS NOT MATERIALIZED (
-        SELECT meter_id, register, read_at, kind, index FROM amr_reading
-         WHERE quality = 'ok' AND superseded_by_id IS NULL
+# What a store around a delivery is compared with (``{usable}``), and by what rules. The
+# limits are those of the tariff in force.
+AROUND_STORE = f"""
+    usable AS NOT MATERIALIZED ({{usable}}
     ), known AS (
         {KNOWN}
         UNION ALL
         SELECT i.meter_id, s.register, i.date_from, 'opening', i.start_index
           FROM span s JOIN amr_installation i ON i.meter_id = s.meter_id
-         WHERE s.register = 'total' AND i.date_from <= s.hi
+         WHERE s.register = 'total' AND i.date_from <= s.hi {{opening}}
     ), policy AS (
         SELECT place, community_id, utility_id, company_id,
                max(limit_value) FILTER (WHERE kind = 'rollover') AS roll_over_times,
@@ -74,14 +72,18 @@ AROUND = f"""
                    * interval '1 minute' AS future,
                GREATEST(max(limit_value) FILTER (WHERE kind = 'skew'), 1)
                    * interval '1 minute' AS skew,
-               max(days) FILTER (WHERE kind = 'late') * interval '1 day' AS late
+               max(days) FILTER (WHERE kind = 'late') * interval '1 day' AS late,
+               max(limit_value) FILTER (WHERE kind = 'hour_spike') AS spike_times,
+               max(days) FILTER (WHERE kind = 'hour_spike')
+                   * interval '1 day' AS spike_past,
+               max(least) FILTER (WHERE kind = 'hour_spike') AS spike_least
           FROM amr_vee_effective GROUP BY place, community_id, utility_id, company_id
     ), who AS MATERIALIZED (
         SELECT m.id, m.company_id, m.factor, mm.digits, c.tz, p.place,
                -- its factor changed once, or it was somewhere else
                EXISTS (SELECT 1 FROM amr_installation i
                         WHERE i.meter_id = m.id AND i.date_to IS NOT NULL) AS seam,
-               p.roll_over_times,
+               p.roll_over_times, p.spike_times, p.spike_past, p.spike_least,
                (now() AT TIME ZONE 'UTC') + p.future AS future_from,
                time '00:00' + p.skew AS skew_from, time '00:00' - p.skew AS skew_to,
                m.latest_at - p.late AS late_before
@@ -106,6 +108,14 @@ AROUND = f"""
            AND m.id IN (SELECT meter_id FROM span)
     )
 """
+# Only what was read counts as a neighbour: an estimate gives way to a reading, not the
+# reverse.
+AROUND = AROUND_STORE.format(
+    usable="""
+        SELECT meter_id, register, read_at, kind, index FROM amr_reading
+         WHERE quality = 'ok' AND superseded_by_id IS NULL""",
+    opening="",
+)
 LIMITED = """
       LEFT JOIN limits l ON l.meter_id = p.meter_id
            AND l.from_at < p.read_at AND (l.to_at IS NULL OR l.to_at >= p.read_at)
@@ -115,8 +125,8 @@ LIMITED = """
 """
 
 # What is odd about a row of meter ``w`` after the one before it; its use is within
-# limits ``l``. What a fall means, and whether what is known next contradicts, is said
-# by the statement.
+# limits ``l``. What a fall means, whether what is known next contradicts, and whether
+# an hour is unlike those before it (``leap``), is said by the statement.
 FINDING = """
            CASE
              WHEN {p}.read_at > {w}.future_from THEN 'future'
@@ -124,6 +134,7 @@ FINDING = """
                THEN 'conflict'
              WHEN {fallen} THEN {fall}
              WHEN {contradicted} THEN 'negative'
+             WHEN {leap} THEN 'hour_spike'
              WHEN {l}.normal_max > 0 AND {p}.source <> 'estimate'
                   AND ({p}.index - {before}index) * {factor} > {l}.normal_max
                   AND ({p}.index - {before}index) * {factor}
@@ -177,6 +188,7 @@ CHECK_SQL = f"""
         fallen="p.index < p.before_index",
         fall="'negative'",
         contradicted="NOT p.after_fresh AND p.after_index < p.index",
+        leap="false",
     )
 } AS finding,
            p.kind IN ('daily', 'monthly') AND p.source <> 'estimate'
@@ -223,14 +235,15 @@ AGAIN_SQL = """
 # negative use goes through zero.
 JUDGED_MONTHS = MONTHS.format("c.read_at", "c.before_at")
 JUDGE_SQL = f"""
-    UPDATE amr_reading_checked c
+    UPDATE {{checked}} c
        SET severity = e.severity,
            usage = (c.index - c.before_index
                     + CASE WHEN c.finding = 'rollover' THEN 10 ^ c.digits ELSE 0 END)
                    * amr_factor_at(c.meter_id, c.read_at),
            limit_value = CASE c.finding
                 WHEN 'high' THEN c.normal_max * GREATEST(1, {JUDGED_MONTHS})
-                WHEN 'low' THEN c.normal_min * {JUDGED_MONTHS} END
+                WHEN 'low' THEN c.normal_min * {JUDGED_MONTHS}
+                ELSE c.limit_value END
       FROM amr_vee_effective e
      WHERE c.finding IS NOT NULL AND e.place = c.place AND e.kind = c.finding
 """

@@ -12,24 +12,26 @@ from .reading_sql import AROUND, FINDING, LIMITED, MONTHS
 # ``spot`` is their ctid, ``first`` tells the first of a meter and register, and
 # ``next_index`` and ``next_at`` are of the known one that comes next. ``read`` is the
 # last in use that was read; what was estimated stands before other estimates only.
+# ``average`` is what the register moved in an hour before, where that matters.
 WALK = """
     DO $$
     DECLARE
         this record; before record; read record; used record;
-        used_at timestamp[]; used_index numeric[];
+        used_at timestamp[]; used_index numeric[]; opened timestamp; average numeric;
         fall varchar; odd varchar; held boolean;
     BEGIN
         FOR this IN {rows} LOOP
             IF this.first THEN
                 SELECT NULL::numeric AS index, NULL::timestamp AS at,
                        NULL::varchar AS kind INTO read;
-                used := read; used_at := NULL; used_index := NULL;
+                used := read; used_at := NULL; used_index := NULL; opened := NULL;
             END IF;
             CONTINUE WHEN this.finding = 'known';
             held := false;
             IF this.fresh THEN
                 IF this.source = 'estimate' THEN before := used;
                 ELSE before := read; END IF;
+                average := {average};
                 fall := {fall};
                 odd := CASE WHEN (before.at = this.read_at AND before.kind = this.kind
                                     AND before.index = this.index) IS NOT TRUE
@@ -39,6 +41,7 @@ WALK = """
                  WHERE ctid = this.spot
                    AND (odd IS DISTINCT FROM this.finding{if_more});
             END IF;
+            IF this.kind = 'opening' THEN opened := this.read_at; END IF;
             IF NOT held THEN
                 SELECT this.index, this.read_at AS at, this.kind INTO used;
                 IF this.source IS DISTINCT FROM 'estimate' THEN
@@ -99,6 +102,7 @@ FALL = """
 
 WALK_SQL = WALK.format(
     table="amr_reading_checked",
+    average="NULL",
     fall=FALL,
     more=""", before_index = before.index, before_at = before.at,
                        after_at = this.next_at""",
@@ -142,6 +146,7 @@ WALK_SQL = WALK.format(
         fall="fall",
         contradicted="this.next_index < this.index "
         "AND NOT amr_rolled_over(this.index, this.next_index, this.digits)",
+        leap="false",
     ),
     held="""EXISTS (SELECT 1 FROM amr_vee_effective e
                      WHERE e.place = this.place AND e.kind = odd

@@ -11,6 +11,7 @@ FINDINGS = [
     ("skew", "Clock off"),
     ("late", "Out of order"),
     ("spike", "Unlike its own past"),
+    ("hour_spike", "Hour unlike its past"),
     ("static", "Stands still"),
     ("missing", "Missing reading"),
     ("sum", "Master and subs differ"),
@@ -27,7 +28,15 @@ SEVERITIES = [
 
 # Found on the index of a reading that comes in. The others are found later, or tell of
 # the clock or the delivery: the reading itself is used.
-HOLDABLE = ("future", "conflict", "negative", "rollover", "high", "low")
+HOLDABLE = (
+    "future",
+    "conflict",
+    "negative",
+    "rollover",
+    "high",
+    "low",
+    "hour_spike",
+)
 
 # Findings about how much was used: the abnormal-use list and the alarm state.
 ABOUT_USE = (
@@ -36,6 +45,7 @@ ABOUT_USE = (
     "high",
     "low",
     "spike",
+    "hour_spike",
     "static",
     "sum",
     "vacant",

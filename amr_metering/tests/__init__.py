@@ -20,6 +20,8 @@ from . import (
     test_ingest_late,
     test_ingest_properties,
     test_interval,
+    test_interval_decisions,
+    test_interval_rules,
     test_meter,
     test_read_entry,
     test_read_kpi,

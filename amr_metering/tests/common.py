@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from odoo.addons.amr_base.tests.common import AmrCommon
@@ -60,3 +60,30 @@ class MeteringCommon(AmrCommon):
     @classmethod
     def _ingest(cls, *rows):
         return cls.env["amr.reading"]._ingest(list(rows))
+
+
+class HoursCommon(MeteringCommon):
+    """Hours of a meter: how they come in, lie in their store and are used."""
+
+    def _hours(self, *indexes, start="2026-03-01 01:00:00", meter=None):
+        first = datetime.fromisoformat(start)
+        return [
+            self._row(
+                index,
+                str(first + timedelta(hours=hour)),
+                meter or self.meter,
+                kind="hourly",
+                source="push",
+            )
+            for hour, index in enumerate(indexes)
+        ]
+
+    def _stored(self, meter=None):
+        return self.env["amr.interval"].search(
+            [("meter_id", "=", (meter or self.meter).id)], order="read_at, id"
+        )
+
+    def _usage(self, meter=None):
+        return self.env["amr.interval.usage"].search(
+            [("meter_id", "=", (meter or self.meter).id)], order="read_at"
+        )

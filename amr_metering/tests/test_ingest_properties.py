@@ -77,7 +77,8 @@ class TestIngestProperties(MeteringCommon):
             ),
             "raised": set(values("amr.exception", "meter_id", "kind")),
             "open": values(
-                "amr.exception", "meter_id", "kind", domain=[("state", "=", "open")]
+                *("amr.exception", "meter_id", "kind", "hourly"),
+                domain=[("state", "=", "open")],
             ),
             "latest": [
                 (meter.latest_index, meter.latest_at, meter.state)
@@ -143,6 +144,36 @@ class TestIngestProperties(MeteringCommon):
         expected = self._deliver([rows])
         self.assertEqual(self._deliver([rows, rows]), expected)
         self.assertEqual(self._deliver(self._cut(data, rows)), expected)
+        shuffled = data.draw(st.permutations(rows))
+        self.assertEqual(self._deliver([shuffled]), expected)
+        single = [one for one in expected["open"] if one[1] != "conflict"]
+        self.assertEqual(len(single), len(set(single)))
+
+    @QUICK
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([0, 0, 0, 1, 2, 45]),  # what it shows, or really used
+                st.sampled_from([0, 0, 0, 700, 29, 31, -50]),  # what it was misread by
+                st.integers(1, 3) | st.just(30),  # hours since
+            ),
+            min_size=3,
+            max_size=40,
+        ),
+        st.sampled_from([1, 60]),
+        st.data(),
+    )
+    def test_wild_hours_in_the_order_of_time_however_cut(self, course, ratio, data):
+        """As with readings; what the average is made of may lie on either side."""
+        self.meter.current_ratio = ratio
+        at, index, rows = FIRST, 1000, []
+        for used, misread, hours in course:
+            at, index = at + timedelta(hours=hours), index + used
+            rows.append(self._row(index + misread, str(at), kind="hourly"))
+        expected = self._deliver([rows])
+        self.assertEqual(self._deliver([rows, rows]), expected)
+        self.assertEqual(self._deliver(self._cut(data, rows)), expected)
+        self.assertEqual(self._deliver([[row] for row in rows]), expected)
         shuffled = data.draw(st.permutations(rows))
         self.assertEqual(self._deliver([shuffled]), expected)
         single = [one for one in expected["open"] if one[1] != "conflict"]

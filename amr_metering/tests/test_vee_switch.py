@@ -62,6 +62,11 @@ class TestVeeSwitch(MeteringCommon):
         self._ingest(self._row(900, "2026-01-20 00:00:00"))
         return self.meter
 
+    def _case_hour_spike(self):
+        for hour, index in enumerate((10, 11, 700)):
+            self._ingest(self._row(index, f"2026-01-20 0{hour}:00:00", kind="hourly"))
+        return self.meter
+
     def _case_low(self):
         self.tariff.version_ids.normal_min = 20
         self._ingest(self._row(5, "2026-01-31 16:00:00", kind="daily"))
