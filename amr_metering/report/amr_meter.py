@@ -30,5 +30,6 @@ class AmrMeter(models.Model):
         action["context"] = {
             "search_default_meter_id": self.id,
             "search_default_last_days": 1,
+            "search_default_total": 1,
         }
         return action

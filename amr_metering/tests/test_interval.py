@@ -1,6 +1,7 @@
 from datetime import date, datetime, timedelta
 
 import psycopg2
+from lxml import etree
 
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
@@ -185,6 +186,34 @@ class TestInterval(HoursCommon):
         self.assertEqual(len(set(labels)), len(groups))
         self.assertGreater(len(groups), 12)
         self.assertIn("13:00", " ".join(labels))
+
+    def test_the_hours_of_a_day_add_up_to_what_the_day_used(self):
+        """The last hour ends at the midnight at which the next day begins."""
+        self._ingest(
+            *self._hours(*range(100, 124), 150, start="2026-03-01 16:00:00"),
+            *self._hours(151, 152, start="2026-03-02 17:00:00"),
+        )
+        arch = self.env["amr.interval.usage"].get_view(view_type="pivot")["arch"]
+        [row] = etree.fromstring(arch).xpath("//field[@type='row']")
+        groups = self.env["amr.interval.usage"].formatted_read_group(
+            [("meter_id", "=", self.meter.id)],
+            [f"{row.get('name')}:{row.get('interval')}"],
+            ["usage:sum"],
+        )
+        day = self.env["amr.usage.day"].search(
+            [("meter_id", "=", self.meter.id), ("day", "=", "2026-03-02")]
+        )
+        self.assertEqual(day.usage, 50)
+        self.assertIn(50, [group["usage:sum"] for group in groups])
+
+    def test_the_parts_of_a_total_are_not_added_to_it(self):
+        for action in (
+            self.meter.action_open_hours(),
+            self.env["ir.actions.act_window"]._for_xml_id(
+                "amr_metering.amr_interval_usage_action"
+            ),
+        ):
+            self.assertIn("search_default_total", str(action["context"]))
 
     def test_postgresql_keeps_a_partition_a_month_for_ten_years_and_more(self):
         """S3 五: nothing is removed; what is ten years old is as near as today."""
