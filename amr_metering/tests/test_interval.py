@@ -193,9 +193,10 @@ class TestInterval(HoursCommon):
             *self._hours(*range(100, 124), 150, start="2026-03-01 16:00:00"),
             *self._hours(151, 152, start="2026-03-02 17:00:00"),
         )
-        arch = self.env["amr.interval.usage"].get_view(view_type="pivot")["arch"]
+        Usage = self.env["amr.interval.usage"].with_context(tz=self.community.tz)
+        arch = Usage.get_view(view_type="pivot")["arch"]
         [row] = etree.fromstring(arch).xpath("//field[@type='row']")
-        groups = self.env["amr.interval.usage"].formatted_read_group(
+        groups = Usage.formatted_read_group(
             [("meter_id", "=", self.meter.id)],
             [f"{row.get('name')}:{row.get('interval')}"],
             ["usage:sum"],
