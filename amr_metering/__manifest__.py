@@ -16,6 +16,7 @@
         "security/amr_excel_security.xml",
         "security/amr_report_security.xml",
         "security/amr_vee_security.xml",
+        "security/amr_metering_wizard_security.xml",
         "data/ir_sequence.xml",
         "data/amr_vee_rule.xml",
         "data/ir_cron_vee.xml",

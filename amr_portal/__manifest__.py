@@ -11,6 +11,7 @@
     "data": [
         "security/ir.model.access.csv",
         "security/amr_portal_security.xml",
+        "security/amr_portal_wizard_security.xml",
         "report/amr_login_slip.xml",
         "wizards/amr_portal_login_views.xml",
         "views/amr_account_views.xml",

@@ -14,6 +14,7 @@
         "security/amr_vend_security.xml",
         "security/amr_meter_opening_security.xml",
         "security/payment_transaction_security.xml",
+        "security/amr_prepaid_wizard_security.xml",
         "data/ir_sequence.xml",
         "data/ir_config_parameter.xml",
         "data/ir_cron.xml",

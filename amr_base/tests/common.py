@@ -3,6 +3,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user
+from odoo.tools import SQL
 
 from odoo.addons.base.models import res_users as base_users
 
@@ -151,3 +152,61 @@ class AccessWalk:
                 for operation in OPERATIONS.values():
                     with self.assertRaises(AccessError, msg=f"{role} on {name}"):
                         mine.check_access(operation)
+
+    def _make_wizard(self, name):
+        """Return a record of a transient model, with something in what it requires."""
+        model = self.env[name]
+        plain = {"char": "x", "float": 1, "datetime": "2026-01-01", "binary": b"eA=="}
+        required = [
+            field
+            for field in model._fields.values()
+            if field.required and field.column_type and not field.related
+        ]
+        values = model.default_get([field.name for field in required])
+        for field in required:
+            if values.get(field.name):
+                continue
+            if field.type == "many2one":
+                other = self.env[field.comodel_name]
+                known = other.search([], limit=1)
+                if other._transient:
+                    known = self._make_wizard(other._name)
+                values[field.name] = known.id
+            elif field.type == "selection":
+                values[field.name] = field.get_values(self.env)[0]
+            else:
+                values[field.name] = plain[field.type]
+        return model.create(values)
+
+    def test_a_wizard_is_its_makers(self):
+        """What one types into a wizard is not read or carried out by anybody else.
+
+        Every transient model of the addon, between two who may do everything.
+        """
+        maker, other = (
+            self._operator(f"walk_{who}", "amr_base.group_manager")
+            for who in ("maker", "other")
+        )
+        for name in self._get_models():
+            if not self.env[name]._transient:
+                continue
+            wizard = self._make_wizard(name)
+            table = SQL.identifier(wizard._table)
+            self.env.flush_all()
+            self.env.execute_query(
+                SQL(
+                    "UPDATE %s SET create_uid = %s WHERE id = %s RETURNING id",
+                    table,
+                    maker.id,
+                    wizard.id,
+                )
+            )
+            self.env.invalidate_all()
+            with self.subTest(name):
+                self.assertTrue(wizard.with_user(maker).has_access("write"))
+                self.assertIn(wizard, wizard.with_user(maker).search([]))
+                theirs = wizard.with_user(other)
+                self.assertNotIn(wizard, theirs.search([]))
+                for operation in ("read", "write", "unlink"):
+                    with self.assertRaises(AccessError):
+                        theirs.check_access(operation)

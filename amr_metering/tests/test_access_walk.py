@@ -206,6 +206,11 @@ class TestAccessWalk(AccessWalk, MeteringCommon):
             ("amr.usage.query", {"community_ids": far.ids}),
         ]
 
+    def _make_wizard(self, name):
+        if name == "amr.occupancy.change.line":  # made by the form they belong to
+            return self._change().line_ids
+        return super()._make_wizard(name)
+
     def _guide(self):
         return self.env["amr.commissioning"].create({"community_id": self.community.id})
 
