@@ -1,15 +1,10 @@
-"""The estate of the demo: buildings, rooms, people, tariffs, meters, links."""
+"""The estate of the demo: buildings, rooms, tariffs, meters, links."""
 
 import random
 
 from dateutil.relativedelta import relativedelta
 from demo_concentrator import CONCENTRATOR, BehindConcentrators, Supply
-
-SURNAMES = "王李张刘陈杨黄吴周徐孙马朱胡林郭何高罗郑梁谢宋唐许邓冯韩曹曾彭萧"
-GIVEN = (
-    "建国 秀英 志强 丽华 伟 芳 敏 静 磊 洋 艳 勇 军 杰 娟 涛 明 超 霞 平 刚 "
-    "桂兰 文博 雨桐 子涵 浩然 晓燕 海波 国庆 春梅"
-).split()
+from demo_people import People
 
 # building, floors, units a floor, what reads its meters: a DTU, a concentrator, nobody
 BUILDINGS = (
@@ -18,8 +13,6 @@ BUILDINGS = (
     ("0372", "1栋", "001", 3, 4, None),
     ("0372", "2栋", "002", 3, 2, CONCENTRATOR),
 )
-# An owner of three rooms; everybody else has one.
-THREE_ROOMS = ("1栋 0101", "1栋 0102", "1栋 0201")
 PREPAID_ROOMS = ("2栋 0601", "2栋 0602", "2栋 0603", "2栋 0604")
 DEBTOR = "1栋 0304"
 LEAK = "1栋 0502"
@@ -27,7 +20,7 @@ SILENT = "2栋 0203"
 SLOW = ("1栋 0302", "2栋 0403", "2栋 0501")
 
 
-class Estate(BehindConcentrators):
+class Estate(People, BehindConcentrators):
     """Creates the estate; afterwards its attributes hold what was made.
 
     ``rooms`` and ``accounts`` by short name ("1栋 0101"), ``supplies`` a list of
@@ -58,7 +51,7 @@ class Estate(BehindConcentrators):
         """Return when the history begins, naive UTC."""
         return self.community._local_midnight(self.first_day)
 
-    # --- places and people -----------------------------------------------------------
+    # --- places ----------------------------------------------------------------------
 
     def _create_communities(self):
         district = self.env["amr.district"].create({"code": "1", "name": "宝安区"})
@@ -107,53 +100,6 @@ class Estate(BehindConcentrators):
             prefix = "" if building.community_id == self.community else "试点 "
             for room in rooms:
                 self.rooms[f"{prefix}{name} {room.name}"] = room
-
-    def _create_accounts(self):
-        """Create an owner and an account for every room, or for three of them."""
-        names = self._names()
-        holders = [key for key in self.rooms if key not in THREE_ROOMS[1:]]
-        partners = self.env["res.partner"].create(
-            [self._prepare_partner(self.rooms[key], next(names)) for key in holders]
-        )
-        accounts = self.env["amr.account"].create(
-            [
-                {
-                    "partner_id": partner.id,
-                    "community_id": self.rooms[key].community_id.id,
-                }
-                for key, partner in zip(holders, partners, strict=True)
-            ]
-        )
-        self.accounts = dict(zip(holders, accounts, strict=True))
-        for key in THREE_ROOMS:
-            self.accounts[key] = self.accounts[THREE_ROOMS[0]]
-        for key, room in self.rooms.items():
-            room.account_id = self.accounts[key]
-
-    def _names(self):
-        """Yield names of people, none of them twice."""
-        used = set()
-        while True:
-            name = self.random.choice(SURNAMES) + self.random.choice(GIVEN)
-            if name not in used:
-                used.add(name)
-                yield name
-
-    def _prepare_partner(self, room, name):
-        return {
-            "name": name,
-            "phone": f"1380000{self.random.randrange(10**4):04d}",
-            "street": room.display_name,
-            "city": "深圳市",
-            "zip": "518000",
-            "state_id": self.env.ref("base.state_cn_GD").id,
-            "country_id": self.env.ref("base.cn").id,
-            "lang": "zh_CN",
-            "tz": "Asia/Shanghai",
-            "property_payment_term_id": self.env.ref(
-                "account.account_payment_term_15days"
-            ).id,
-        }
 
     # --- tariffs ---------------------------------------------------------------------
 
