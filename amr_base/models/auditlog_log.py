@@ -67,10 +67,11 @@ class AuditlogLog(models.Model):
             vals.update(name=model.name[:64], amr_note=rule._get_row_count(len(ids)))
 
     @api.depends("line_ids", "amr_note")
+    @api.depends_context("lang")
     def _compute_changes(self):
         for log in self:
             parts = [
-                f"{line.field_description}: {line.old_value_text or '–'} → "
+                f"{line.amr_label}: {line.old_value_text or '–'} → "
                 f"{line.new_value_text or '–'}"
                 for line in log.line_ids[:MAX_CHANGES]
             ]

@@ -4,6 +4,20 @@ from odoo import api, fields, models
 class AuditlogLogLine(models.Model):
     _inherit = "auditlog.log.line"
 
+    amr_label = fields.Char(
+        "Field changed",
+        compute="_compute_amr_label",
+        compute_sudo=True,
+        help="In the language of who reads it, whoever changed it.",
+    )
+
+    @api.depends("field_id.field_description", "field_description")
+    @api.depends_context("lang")
+    def _compute_amr_label(self):
+        for line in self:
+            known = line.field_id.field_description
+            line.amr_label = known or line.field_description
+
     @api.model_create_multi
     def create(self, vals_list):
         """Keep the values as they are, and beside them what a person reads."""

@@ -1,3 +1,6 @@
+import re
+import unicodedata
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -10,6 +13,7 @@ SCOPE_FIELDS = {
 }
 SCOPE_GROUPS = "base.group_erp_manager,amr_base.group_manager"
 ALL = "ALL"
+SEPARATORS = re.compile(r"[\s,、;]+")
 
 
 class ResUsers(models.Model):
@@ -112,8 +116,9 @@ class ResUsers(models.Model):
         :return: values of the scope fields
         :raises UserError: a code that is unknown or means several communities
         """
-        names = [part.strip() for part in (codes or "").replace("，", ",").split(",")]
-        names = [name for name in names if name]
+        # digits and commas come full-width from a Chinese keyboard
+        typed = unicodedata.normalize("NFKC", codes or "")
+        names = [name for name in SEPARATORS.split(typed) if name]
         if [name.upper() for name in names] == [ALL]:
             return self._prepare_amr_scope(everything=True)
         districts = self.env["amr.district"].sudo()

@@ -50,6 +50,16 @@ class TestEstate(AmrCommon):
             with self.assertRaisesRegex(UserError, f"still has .* {label}"):
                 record.unlink()
 
+    def test_archived_children_are_told_where_to_find(self):
+        self.room.active = False
+        with self.assertRaisesRegex(UserError, "1 archived rooms .* “Archived”"):
+            self.building.unlink()
+        rooms = self.env["amr.room"].search([("active", "=", False)])
+        self.assertIn(self.room, rooms)
+        (self.room | self._room("0102")).active = True
+        with self.assertRaisesRegex(UserError, "still has 2 rooms"):
+            self.building.unlink()
+
     def test_account_number_is_digits_from_the_sequence(self):
         self.assertTrue(self.account.number.isdigit())
         with self.assertRaisesRegex(ValidationError, "digits only"):

@@ -33,6 +33,16 @@ class TestOperationLog(AmrCommon):
         self.assertIn("88.5", log.changes)
         self.assertEqual(log.name, self.room.display_name)
 
+    def test_fields_are_named_in_the_language_of_who_reads(self):
+        """Schedules write in English; the administrator reads Chinese."""
+        self.env["res.lang"]._activate_lang("zh_CN")
+        field = self.env["ir.model.fields"]._get("amr.room", "area")
+        field.with_context(lang="zh_CN").field_description = "建筑面积"
+        self.room.with_user(self.admin).area = 88.5
+        log = self._logs(self.room, "write").with_context(lang="zh_CN")
+        self.assertIn("建筑面积: ", log.changes)
+        self.assertEqual(log.line_ids.amr_label, "建筑面积")
+
     def test_prices_and_operators_rights_are_logged(self):
         self.tariff.version_ids.with_user(self.manager).price = 0.6
         self.assertIn("0.5283", self._logs(self.tariff.version_ids, "write").changes)

@@ -113,6 +113,7 @@ class TestOperator(AmrCommon):
         for text, found in {
             "0371": self.community,
             "90374，90371": both,
+            "９０３７４、0371；": both,
             "9": both,
             " all ": both,
             "": both.browse(),

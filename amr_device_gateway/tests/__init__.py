@@ -18,6 +18,7 @@ from . import test_radio_chain
 from . import test_read_task
 from . import test_settings
 from . import test_soak
+from . import test_excel_collected
 from . import test_uplink
 from . import test_worker_settings
 from . import test_concentrator

@@ -58,6 +58,7 @@ UTILITIES = (
 )
 POINT_KINDS = (("normal", "普通"), ("public", "公共表"), ("master", "总表"))
 PAYMENT_MODES = (("postpaid", "后付费"), ("prepaid", "预付费"))
+YES_NO = (("yes", "是"), ("no", "否"))
 REGISTERS = (
     ("total", "总"),
     ("t1", "尖"),
@@ -231,6 +232,39 @@ _INSTALLED = (
         help="装表时的示数；已抄过的表不能再改，请换表。",
     ),
 )
+# DH6200V3 manual 2.2: how a meter reports by itself, or its collector for it
+_COLLECTED = (
+    Column(
+        "radio_id",
+        "模块编号",
+        "label",
+        example="863703030668235",
+        help="NB-IoT 模块的 15 位 IMEI 或 LoRaWAN 的 16 位 devEUI。请设为文本格式。",
+    ),
+    Column(
+        "nb_collector",
+        "NB采集器",
+        "choice",
+        choices=YES_NO,
+        example="否",
+        help="是否由 NB 采集器上报。",
+    ),
+    Column(
+        "collector_no",
+        "采集器编号",
+        "label",
+        example="10000138541",
+        help="NB 采集器必填。请设为文本格式。",
+    ),
+    Column("collector_port", "采集器端口", "label", example="1"),
+    Column(
+        "read_item",
+        "抄表项",
+        "label",
+        example="正向有功总电能",
+        help="同一端口有多项时，抄哪一项。",
+    ),
+)
 METERS = Sheet(
     "meters",
     "表计",
@@ -293,6 +327,7 @@ METERS = Sheet(
         Column("parent", "上级总表", "label", help="所在总表的表号。"),
         Column("line", "线路", "digits", width=10, help="线路的 10 位编号。"),
         Column("box", "表箱", help="小区内表箱的名称。"),
+        *_COLLECTED,
         _note,
     ),
 )

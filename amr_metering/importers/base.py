@@ -50,11 +50,17 @@ class Report:
         self.faults.append(Fault(sheet, row, column, reason, notice))
 
     def refuse(self, row, error):
+        self._add_about(row, error.column, error.message)
+
+    def tell(self, row, message, column):
+        """Say something about a row that is imported all the same."""
+        self._add_about(row, column, message, notice=True)
+
+    def _add_about(self, row, column, message, notice=False):
         sheet = BY_KEY[row.sheet]
-        titles = {column.key: column.title for column in sheet.columns}
-        self.add_fault(
-            sheet.title, row.number, titles.get(error.column, ""), error.message
-        )
+        titles = {one.key: one.title for one in sheet.columns}
+        title = titles.get(column, "")
+        self.add_fault(sheet.title, row.number, title, message, notice)
 
 
 @dataclass(slots=True)
@@ -186,6 +192,25 @@ class SheetImporter:
         if first is not row:
             raise RowError(
                 self.env._("Row %(row)s says this already.", row=first.number), column
+            )
+
+    def find_archived(self, key):
+        """Return the keys of what was archived, and would be made a second time.
+
+        :param key: function of a record
+        """
+        archived = [("company_id", "=", self.company.id), ("active", "=", False)]
+        return {key(record) for record in self.records.search(archived)}
+
+    def check_archived(self, key, column):
+        """Refuse to make what is there already, but archived."""
+        if key in self.archived:
+            raise RowError(
+                self.env._(
+                    "This is in the archive already, but archived: find it by the "
+                    "filter “Archived” and unarchive it, then import again."
+                ),
+                column,
             )
 
     def changes(self, record, vals):

@@ -3,14 +3,14 @@
 from ..estate_book import BookError, is_empty, read_book
 from .accounts import AccountImporter
 from .base import Report
-from .meters import MeterImporter
-from .places import (
+from .estate import (
     BuildingImporter,
     CommunityImporter,
     DistrictImporter,
-    Places,
     RoomImporter,
 )
+from .meters import MeterImporter
+from .places import Places
 from .readings import ReadingImporter
 from .reasons import sentence
 from .seed import SeedSheet

@@ -6,6 +6,7 @@ from ..estate_book import look_alike
 from .accounts import CARD, OWN
 from .base import local
 from .meter_facts import point_order
+from .meters import COLLECTED
 from .places import Places
 
 
@@ -142,6 +143,10 @@ class ArchiveRows:
         }
         for name in ("ratio_percent", "voltage_ratio", "current_ratio"):
             values[name] = dec(meter[name], 4)
+        for name in meter._fields.keys() & set(COLLECTED):
+            values[name] = meter[name]
+        if values.get("collector_no"):
+            values["nb_collector"] = "yes" if meter.nb_collector else "no"
         return values
 
     def _where(self, meter):

@@ -9,11 +9,12 @@ from .meter_facts import MeterFacts, Spot
 class MeterPlace(MeterFacts):
     """Plans of points and installations; what was read stays as it is."""
 
-    def _plan_place(self, values, meter, model):
+    def _plan_place(self, row, meter, model):
         """Return what the row asks for around the meter, nothing when it is so already.
 
         :return: dict with "spot", "installation" (values) and "agreement" (values)
         """
+        values = row.values
         community, building, room = self.places.find(values)
         if not community:
             self._check_spare(values)
@@ -22,7 +23,7 @@ class MeterPlace(MeterFacts):
         if kind == "normal" and not room:
             raise RowError(self.env._("A normal meter needs a room."), "room")
         key = (model.utility_id.id, kind, community.id, building.id, room.id)
-        spot = self._find_spot(values, meter, key)
+        spot = self._find_spot(row, key)
         extra = {"spot": spot}
         installation = self._plan_installation(values, meter, spot, community)
         agreement = self._plan_agreement(values, meter, spot, model, community)
@@ -43,14 +44,30 @@ class MeterPlace(MeterFacts):
                     self.env._("Say where the meter is installed."), "community"
                 )
 
-    def _find_spot(self, values, meter, key):
+    def _tell_ordinal(self, row, ordinal):
+        """A point's number says where a new meter goes; it does not move one."""
+        self.report.tell(
+            row,
+            self.env._(
+                "Taken without this number: meter %(meter)s is at point %(point)s of "
+                "this kind here, and stays there.",
+                meter=row.values["number"],
+                point=ordinal,
+            ),
+            "ordinal",
+        )
+
+    def _find_spot(self, row, key):
         """Return the point of this place that the row means, a new one if need be."""
+        values = row.values
         spots = self.spots[key]
         number = str(values["number"])
-        own = [spot for spot in spots if spot.number == number]
-        if own:
-            return own[0]
+        own = [place for place, spot in enumerate(spots) if spot.number == number]
         ordinal = values.get("ordinal", 1)
+        if own:
+            if "ordinal" in values and ordinal != own[0] + 1:
+                self._tell_ordinal(row, own[0] + 1)
+            return spots[own[0]]
         if not 1 <= ordinal <= len(spots) + 1:
             raise RowError(
                 self.env._(

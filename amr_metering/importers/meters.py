@@ -1,11 +1,15 @@
 """Meters with their points, installations and agreements, from one row each."""
 
+import re
+
 from ..estate_book import Place
 from .base import Plan, RowError, plain
 from .meter_place import MeterPlace
 from .meter_terms import MeterTerms
 
 DEVICE = ("address", "ratio_percent", "voltage_ratio", "current_ratio", "note")
+BETWEEN = re.compile(r"[\s:-]")  # what people write inside an IMEI or devEUI
+COLLECTED = ("radio_id", "collector_no", "collector_port", "read_item")
 FACTORS = {"ratio_percent", "voltage_ratio", "current_ratio"}
 
 
@@ -46,9 +50,11 @@ class MeterImporter(MeterPlace, MeterTerms):
             vals["address"] = address if address.strip("0") else False
         self._check_address(vals, number)
         vals.update(self._find_wiring(row.values))
-        extra = self._plan_place(row.values, meter, model)
+        vals.update(self._find_collected(row.values))
+        extra = self._plan_place(row, meter, model)
         if not meter:
             vals["number"] = number
+            self._tell_ratio(row, model)
             return Plan(row, None, vals, extra)
         changed = self.changes(meter, vals)
         self._check_device(meter, model, changed)
@@ -76,6 +82,19 @@ class MeterImporter(MeterPlace, MeterTerms):
             "model",
         )
 
+    def _tell_ratio(self, row, model):
+        """A meter behind transformers asks for their ratio (IC-card manual 3)."""
+        if model.phase == "three_ct" and not FACTORS & row.values.keys():
+            self.report.tell(
+                row,
+                self.env._(
+                    "Taken, but %s measures through transformers: without their "
+                    "ratios its use counts once only. Is that meant?",
+                    model.name,
+                ),
+                "current_ratio",
+            )
+
     def _find_wiring(self, values):
         """Return line and box of a meter, as ids."""
         found = {}
@@ -88,6 +107,23 @@ class MeterImporter(MeterPlace, MeterTerms):
             found["line_id"] = line.id
         if "box" in values:
             found["box_id"] = self._find_box(values).id
+        return found
+
+    def _find_collected(self, values):
+        """Return how the meter reports, where there is an addon that listens."""
+        found = {key: values[key] for key in COLLECTED if key in values}
+        if "nb_collector" in values:
+            found["nb_collector"] = values["nb_collector"] == "yes"
+        for key in found.keys() - self.records._fields.keys():
+            raise RowError(
+                self.env._(
+                    "Nothing here reads meters from afar: leave it empty, or install "
+                    "the device gateway."
+                ),
+                key,
+            )
+        if "radio_id" in found:
+            found["radio_id"] = BETWEEN.sub("", found["radio_id"]).lower()
         return found
 
     def _find_box(self, values):

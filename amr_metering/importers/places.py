@@ -1,9 +1,9 @@
-"""Districts, communities, buildings and rooms: found by name or code, and imported."""
+"""Districts, communities, buildings and rooms: found by name or code."""
 
 from collections import defaultdict
 
 from ..estate_book import Place, look_alike
-from .base import Plan, RowError, SheetImporter
+from .base import RowError
 
 
 class Places:
@@ -106,7 +106,10 @@ class Places:
         return named[0]
 
     def rooms_of(self, building):
-        """Return ``{name: room}`` of a building, fetched by community."""
+        """Return ``{name: rooms}`` of a building, fetched by community.
+
+        Names that differ in blanks or in full-width letters only are one name here.
+        """
         if building.id not in self.rooms:
             community = building.community_id
             for each in self.env["amr.building"].search(
@@ -117,17 +120,40 @@ class Places:
             for room in self.env["amr.room"].search(
                 [("community_id", "=", community.id)]
             ):
-                self.rooms[room.building_id.id][look_alike(room.name)] = room
+                self._keep_room(room)
         return self.rooms[building.id]
 
+    def _keep_room(self, room):
+        known = self.rooms[room.building_id.id]
+        name = look_alike(room.name)
+        known[name] = known.get(name, room) | room
+
     def add_room(self, room):
-        self.rooms_of(room.building_id)[look_alike(room.name)] = room
+        self.rooms_of(room.building_id)
+        self._keep_room(room)
+
+    def the_one(self, rooms):
+        """Return the room of a name.
+
+        :raises RowError: there are several whose names look alike
+        """
+        if len(rooms) > 1:
+            raise RowError(
+                self.env._(
+                    "%(building)s has rooms whose numbers look alike: %(rooms)s. Give "
+                    "one of them another number on screen first.",
+                    building=rooms.building_id.display_name,
+                    rooms=", ".join(f"“{room.name}”" for room in rooms),
+                ),
+                "room",
+            )
+        return rooms
 
     def find_room(self, building, text):
         """Return the room of exactly this number in a building."""
         rooms = self.rooms_of(building)
         if text in rooms:
-            return rooms[text]
+            return self.the_one(rooms[text])
         padded = text.zfill(4)
         if isinstance(text, Place) and padded in rooms:
             raise RowError(self.zeros_lost(text, padded), "room")
@@ -170,100 +196,3 @@ class Places:
                 )
             room = self.find_room(building, values["room"])
         return community, building, room
-
-
-class DistrictImporter(SheetImporter):
-    sheet = "districts"
-    model = "amr.district"
-
-    def plan(self, row):
-        vals = dict(row.values)
-        self.check_once(row, vals["code"], "code")
-        district = self.places.districts.get(vals["code"])
-        if district:
-            return Plan(row, district, self.changes(district, vals))
-        return Plan(row, None, vals)
-
-    def done(self, plan, record):
-        self.places.districts[record.code] = record
-
-
-class CommunityImporter(SheetImporter):
-    sheet = "communities"
-    model = "amr.community"
-
-    def prepare(self, rows):
-        hidden = (
-            self.env["amr.community"]
-            .sudo()
-            .with_context(active_test=False)
-            .search([("company_id", "=", self.company.id)])
-        )
-        self.taken = set(hidden.mapped("full_code")) - self.places.by_code.keys()
-
-    def plan(self, row):
-        vals = dict(row.values)
-        district = self.places.districts.get(vals.pop("district"))
-        if not district:
-            raise RowError(self.env._("There is no district of this code."), "district")
-        full_code = district.code + vals["code"]
-        self.check_once(row, full_code, "code")
-        if full_code in self.taken:
-            raise RowError(
-                self.env._(
-                    "Community %(code)s is outside your scope or archived.",
-                    code=full_code,
-                ),
-                "code",
-            )
-        community = self.places.by_code.get(full_code)
-        if community:
-            return Plan(row, community, self.changes(community, vals))
-        return Plan(row, None, {**vals, "district_id": district.id})
-
-    def done(self, plan, record):
-        if plan.record:
-            self.places.index_communities()
-        else:
-            self.places.add_community(record)
-
-
-class BuildingImporter(SheetImporter):
-    sheet = "buildings"
-    model = "amr.building"
-
-    def plan(self, row):
-        vals = dict(row.values)
-        community = self.places.find_community(vals.pop("community"))
-        self.check_once(row, (community.id, vals["code"]), "code")
-        known = self.places.buildings_of(community).get(vals["code"], ())
-        building = next((b for b in known if b.code == vals["code"]), None)
-        if building:
-            return Plan(row, building, self.changes(building, vals))
-        return Plan(row, None, {**vals, "community_id": community.id})
-
-    def done(self, plan, record):
-        self.places.buildings.pop(record.community_id.id, None)
-
-
-class RoomImporter(SheetImporter):
-    sheet = "rooms"
-    model = "amr.room"
-
-    def plan(self, row):
-        vals = dict(row.values)
-        community = self.places.find_community(vals.pop("community"))
-        building = self.places.find_building(community, vals.pop("building"))
-        name = vals.pop("room")
-        self.check_once(row, (building.id, name), "room")
-        rooms = self.places.rooms_of(building)
-        if name in rooms:
-            return Plan(row, rooms[name], self.changes(rooms[name], vals))
-        padded = name.zfill(4)
-        if isinstance(name, Place) and padded in rooms:
-            raise RowError(self.places.zeros_lost(name, padded), "room")
-        return Plan(row, None, {**vals, "name": str(name), "building_id": building.id})
-
-    def done(self, plan, record):
-        if not plan.record:
-            self.places.add_room(record)

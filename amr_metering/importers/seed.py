@@ -7,7 +7,7 @@ the names of community, building and room put together; it must be exactly those
 import re
 from collections import defaultdict
 
-from ..estate_book import Row
+from ..estate_book import Row, look_alike
 from . import accounts
 from .base import RowError
 
@@ -45,10 +45,14 @@ class SeedSheet:
         rooms = self.env["amr.room"].search([("company_id", "=", self.env.company.id)])
         for room in rooms:
             names = (room.community_id.name, room.building_id.name, room.name)
-            self.by_address[BETWEEN.sub("", "".join(names))].append(room)
+            self.by_address[self._squeeze("".join(names))].append(room)
+
+    @staticmethod
+    def _squeeze(address):
+        return BETWEEN.sub("", look_alike(address))
 
     def _find_place(self, address):
-        rooms = self.by_address.get(BETWEEN.sub("", address), ())
+        rooms = self.by_address.get(self._squeeze(address), ())
         if len(rooms) != 1:
             message = (
                 self.env._(
@@ -66,7 +70,7 @@ class SeedSheet:
         return {
             "community": room.community_id.full_code,
             "building": room.building_id.code,
-            "room": room.name,
+            "room": look_alike(room.name),
         }
 
     @staticmethod

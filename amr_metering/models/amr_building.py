@@ -23,7 +23,7 @@ class AmrBuilding(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT m.building_id, u.uom_name, count(*),
+                SELECT m.building_id, u.id, u.uom_name, count(*),
                        sum(m.latest_index * m.factor)::text
                   FROM amr_meter m JOIN amr_utility u ON u.id = m.utility_id
                  WHERE m.id IN %s AND m.point_id IS NOT NULL
@@ -34,14 +34,25 @@ class AmrBuilding(models.Model):
             )
         )
         totals = {building.id: [] for building in self}
-        for building, unit, count, index in rows:
-            totals[building].append((unit, count, dec(index)))
+        for building, utility, unit, count, index in rows:
+            totals[building].append((utility, unit, count, dec(index)))
         for building in self:
             found = totals.get(building.id, [])
-            building.meter_count = sum(count for _unit, count, _index in found)
-            building.index_summary = "; ".join(
-                f"{index} {unit}" for unit, _count, index in found
-            )
+            building.meter_count = sum(count for _id, _unit, count, _index in found)
+            building.index_summary = self._summarize(found)
+
+    def _summarize(self, totals):
+        """Return the totals in words; what has one unit is told apart by its name.
+
+        :param totals: of (utility id, unit, count, index)
+        """
+        units = [unit for _utility, unit, _count, _index in totals]
+        parts = []
+        for utility, unit, _count, index in totals:
+            name = self.env["amr.utility"].browse(utility).name
+            shared = f"{name} " if units.count(unit) > 1 else ""
+            parts.append(f"{shared}{index} {unit}")
+        return "; ".join(parts)
 
     def _get_blocking_children(self):
         points = self.env["amr.metering.point"]

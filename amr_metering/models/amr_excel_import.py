@@ -142,9 +142,14 @@ class AmrExcelImport(models.Model):
         record._forget_report()
         rows = record._count_rows(report)
         self.env["amr.excel.import.sheet"].sudo().create(rows)
+        order = {sheet.title: place for place, sheet in enumerate(BY_KEY.values())}
+        faults = sorted(  # as the person finds them, going through his file
+            report.faults,
+            key=lambda fault: (order.get(fault.sheet, len(order)), fault.row),
+        )
         problems = [
             {**fault._asdict(), "import_id": record.id, "sequence": number}
-            for number, fault in enumerate(report.faults)
+            for number, fault in enumerate(faults)
         ]
         for chunk in split_every(1000, problems, list):
             self.env["amr.excel.import.problem"].sudo().create(chunk)

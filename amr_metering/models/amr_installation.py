@@ -106,6 +106,18 @@ class AmrInstallation(models.Model):
                     )
                 )
 
+    @api.constrains("meter_id", "date_to")
+    def _check_meter_active(self):
+        """An archived meter has given its number away: it hangs nowhere now."""
+        for one in self.filtered(lambda one: not one.date_to):
+            if not one.meter_id.active:
+                raise ValidationError(
+                    self.env._(
+                        "Meter %s is archived: unarchive it before you install it.",
+                        one.meter_id.number,
+                    )
+                )
+
     def _take_factor(self):
         """Make the meter's factor hold here from its last reading on.
 

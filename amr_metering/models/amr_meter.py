@@ -38,6 +38,7 @@ class AmrMeter(models.Model):
         "amr.meter.model", required=True, index=True, ondelete="restrict"
     )
     utility_id = fields.Many2one(related="model_id.utility_id", store=True, index=True)
+    phase = fields.Selection(related="model_id.phase")
     uom_name = fields.Char(related="utility_id.uom_name")
     prepaid = fields.Boolean(related="model_id.prepaid", store=True)
     has_relay = fields.Boolean(related="model_id.has_relay")
@@ -215,6 +216,8 @@ class AmrMeter(models.Model):
 
     def write(self, vals):
         vals = self._drop_zero_address(vals)
+        if vals.get("active", True) is False:
+            self._check_dismounted()
         result = super().write(vals)
         if {"active", "relay_state", "comm_fault_since", "latest_at"} & vals.keys():
             self._refresh_state()
@@ -231,6 +234,22 @@ class AmrMeter(models.Model):
                         meter=meter.number,
                     )
                 )
+
+    def _check_dismounted(self):
+        """An archived meter leaves its number to another: it must hang nowhere.
+
+        :raises UserError: one of these meters is installed
+        """
+        installed = self.sudo().installation_ids.filtered(lambda one: not one.date_to)
+        for one in installed[:1]:
+            raise UserError(
+                self.env._(
+                    "Meter %(meter)s is installed at %(point)s: replace it, or enter "
+                    "when and at which index its installation ended; then archive it.",
+                    meter=one.meter_id.number,
+                    point=one.point_id.name,
+                )
+            )
 
     def _refresh_state(self):
         """Derive each meter's state from the facts; nothing else writes ``state``."""

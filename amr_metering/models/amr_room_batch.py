@@ -7,6 +7,7 @@ class AmrRoomBatch(models.Model):
     utility_ids = fields.Many2many(
         "amr.utility",
         string="Metering points for",
+        domain="['|', ('date_end', '=', False), ('date_end', '>', 'today')]",
         help="Each new room gets a metering point for each of these.",
     )
 

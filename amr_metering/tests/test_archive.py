@@ -68,6 +68,25 @@ class TestMeterArchive(MeteringCommon):
         with self.assertRaisesRegex(ValidationError, "not a valid regular"):
             self.meter_model.number_rule = "["
 
+    def test_a_room_with_meters_is_not_deleted(self):
+        """KTAMR manual 3.2.4: there are meters in the room, delete these first."""
+        room = self.room.with_user(self.admin)
+        self.assertEqual(room.meter_numbers, self.meter.number)
+        with self.assertRaisesRegex(UserError, f"1 meters .{self.meter.number}"):
+            room.unlink()
+        empty = self._room("0102")
+        point = self.env["amr.metering.point"].create(
+            {"utility_id": self.electricity.id, "room_id": empty.id}
+        )
+        with self.assertRaisesRegex(UserError, "1 metering points"):
+            empty.with_user(self.admin).unlink()
+        third = self._room("0103")
+        without = [("point_ids", "not any", [("meter_id", "!=", False)])]
+        found = self.env["amr.room"].with_user(self.admin).search(without)
+        self.assertEqual(found & (self.room | empty | third), empty | third)
+        point.unlink()
+        (empty | third).with_user(self.admin).unlink()
+
     def test_a_card_meter_has_no_address(self):
         """Remote prepaid manual 4.2.1: the address of a card meter is all zeros."""
         meters = self.env["amr.meter"].create(
@@ -122,6 +141,29 @@ class TestMeterArchive(MeteringCommon):
             (building.meter_count, building.index_summary), (2, "12.500 kWh")
         )
         self.assertFalse(self.other_building.meter_count)
+
+    def test_what_has_one_unit_is_told_apart_by_its_name(self):
+        room = self._room("0102")
+        for number, utility in enumerate(
+            (self.cold_water, self.env.ref("amr_base.utility_hot_water"))
+        ):
+            model = self.env["amr.meter.model"].create(
+                {"name": utility.name, "utility_id": utility.id}
+            )
+            point = self.env["amr.metering.point"].create(
+                {"utility_id": utility.id, "room_id": room.id}
+            )
+            meter = self.env["amr.meter"].create(
+                {"number": f"77{number}", "model_id": model.id}
+            )
+            self.env["amr.installation"].create(
+                {"meter_id": meter.id, "point_id": point.id, "start_index": number + 1}
+            )
+        self.building.invalidate_recordset()
+        self.assertEqual(
+            self.building.index_summary,
+            "0.000 kWh; Cold water 1.000 m³; Hot water 2.000 m³",
+        )
 
     def test_rooms_and_meters_are_listed_with_their_usage(self):
         """The columns of KTAMR manual 3.2; GV6: 21 after 106 is −85, and shown."""

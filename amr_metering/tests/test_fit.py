@@ -80,6 +80,7 @@ class TestFit(MeteringCommon):
             record.invalidate_recordset()
         self.meter_model.invalidate_recordset()
         # an archived meter's history is measured just the same
+        self.point.installation_ids.date_to = "2026-06-01 00:00:00"
         self.meter.active = False
         with self.assertRaisesRegex(ValidationError, "another model"):
             self.meter_model.utility_id = self.cold_water

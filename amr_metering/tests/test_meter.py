@@ -72,6 +72,21 @@ class TestMeter(MeteringCommon):
         meter = Meter.with_context(default_relay_state="open").create(vals)
         self.assertEqual(meter.relay_state, "unknown")
 
+    def test_an_installed_meter_is_not_archived(self):
+        """Its number would be free, and two meters of one number would be read."""
+        number = {"number": self.meter.number, "address": False}
+        with self.assertRaisesRegex(UserError, "is installed at .* replace it"):
+            self.meter.action_archive()
+        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError):
+            with self.cr.savepoint():
+                self.meter.copy(number)
+        installation = self.point.installation_ids
+        installation.write({"date_to": "2026-02-01 00:00:00", "end_index": 7})
+        self.meter.action_archive()
+        self.assertTrue(self.meter.copy(number))
+        with self.assertRaisesRegex(ValidationError, "is archived"):
+            installation.copy({"date_from": "2026-03-01 00:00:00", "date_to": False})
+
     def test_states_follow_from_facts(self):
         self._ingest(self._row(1, "2026-01-02 00:00:00"))
         self.meter.comm_fault_since = "2026-01-03 00:00:00"
@@ -80,5 +95,6 @@ class TestMeter(MeteringCommon):
         self.assertEqual(self.meter.state, "cut")
         self.meter.write({"relay_state": "closed", "comm_fault_since": False})
         self.assertEqual(self.meter.state, "normal")
+        self.point.installation_ids.date_to = "2026-01-03 00:00:00"
         self.meter.active = False
         self.assertEqual(self.meter.state, "closed")
