@@ -39,7 +39,7 @@ class TestOperationLog(AmrCommon):
         field = self.env["ir.model.fields"]._get("amr.room", "area")
         field.with_context(lang="zh_CN").field_description = "建筑面积"
         self.room.with_user(self.admin).area = 88.5
-        log = self._logs(self.room, "write").with_context(lang="zh_CN")
+        log = self._logs(self.room, "write", self.admin).with_context(lang="zh_CN")
         self.assertIn("建筑面积: ", log.changes)
         self.assertEqual(log.line_ids.amr_label, "建筑面积")
 

@@ -143,9 +143,9 @@ class AmrExcelImport(models.Model):
         rows = record._count_rows(report)
         self.env["amr.excel.import.sheet"].sudo().create(rows)
         order = {sheet.title: place for place, sheet in enumerate(BY_KEY.values())}
-        faults = sorted(  # as the person finds them, going through his file
+        faults = sorted(  # what is bad first, as the person goes through his file
             report.faults,
-            key=lambda fault: (order.get(fault.sheet, len(order)), fault.row),
+            key=lambda one: (one.notice, order.get(one.sheet, len(order)), one.row),
         )
         problems = [
             {**fault._asdict(), "import_id": record.id, "sequence": number}
