@@ -100,7 +100,7 @@ class AmrCommandConcentrator(models.Model):
 
     def _protocol(self):
         if self._is_of_concentrator():
-            return GDW376
+            return registry.get(self.concentrator_id.protocol)
         return self.meter_id._get_protocol()
 
     def _raise_unknown(self):
@@ -140,7 +140,7 @@ class AmrCommandConcentrator(models.Model):
                 one._report_clock(reason)
                 raise UserError(reason)
             self._check_not_around_midnight(now, drift)
-            return GDW376.set_clock(one.terminal, now)
+            return self._protocol().set_clock(one.terminal, now)
         if self.kind in CHANGING:
             again = self.kind == "collect_again"
             return [GDW376.start_reading(one.terminal, one.port, again)]
@@ -154,7 +154,7 @@ class AmrCommandConcentrator(models.Model):
             return reading_frames(one.terminal, one._get_last_number())
         if self.kind in COLLECTING:
             return [GDW376.read_collecting(one.terminal, sequence=1)]
-        return GDW376.read_clock(one.terminal, sequence=1)
+        return self._protocol().read_clock(one.terminal, sequence=1)
 
     def _judge_reply(self, replies):
         verdict = super()._judge_reply(replies)
@@ -177,7 +177,7 @@ class AmrCommandConcentrator(models.Model):
 
     def _judge_clock(self, decodeds):
         """Take the drift from the clock that was read; to read it was all, or not."""
-        shown = GDW376.clock_from(decodeds)
+        shown = self._protocol().clock_from(decodeds)
         if not shown:
             return "unknown"
         drift = round((shown - self.concentrator_id._local_now()).total_seconds())

@@ -62,6 +62,14 @@ class AmrConcentrator(models.Model):
         "line.",
     )
     is_framed = fields.Boolean(compute="_compute_is_framed")
+    protocol = fields.Selection(
+        [("gdw376", "Q/GDW 376.1"), ("gdw130", "Q/GDW 130-2005")],
+        required=True,
+        default="gdw376",
+        tracking=True,
+        help="Concentrators from before 2009 may speak Q/GDW 130-2005. Their list of "
+        "meters is kept at the device; their meters are read one by one.",
+    )
     terminal = fields.Char(
         "Terminal address",
         compute="_compute_terminal",

@@ -6,6 +6,8 @@ from odoo.exceptions import UserError
 
 #: Commands that change nothing: whoever sees a concentrator may ask it.
 ASKING = ("archive_compare", "collect_state", "address_read")
+#: What one of Q/GDW 130-2005 can be asked to do.
+OF_2005 = ("address_read", "terminal_clock")
 
 
 class AmrConcentratorWork(models.Model):
@@ -93,6 +95,14 @@ class AmrConcentratorWork(models.Model):
                     self.env._(
                         "%s keeps no list of meters: an integrated collector is read "
                         "meter by meter.",
+                        one.display_name,
+                    )
+                )
+            if one.protocol == "gdw130" and kind not in OF_2005:
+                raise UserError(
+                    self.env._(
+                        "%s speaks Q/GDW 130-2005: its list of meters is kept at the "
+                        "device, and its meters are read one by one.",
                         one.display_name,
                     )
                 )

@@ -6,7 +6,7 @@ from ..tools import FRESH, utc_of, wrong_time
 from .amr_headend_event import DEVICE_SAYS, EventError
 
 _lt = LazyTranslate(__name__)
-GDW376 = registry.get("gdw376")
+PROTOCOLS = {name: registry.get(name) for name in ("gdw376", "gdw130")}
 
 #: Events of annex B of Q/GDW 376.1 that somebody has to look at; others are kept only.
 ALARMS = {
@@ -40,9 +40,10 @@ class AmrHeadendEventConcentrator(models.Model):
     _inherit = "amr.headend.event"  # pylint: disable=consider-merging-classes-inherited
 
     def _process_uplink(self):
-        if not self.link_id or self.body.get("protocol") != GDW376.name:
+        protocol = PROTOCOLS.get(self.body.get("protocol"))
+        if not self.link_id or not protocol:
             return super()._process_uplink()
-        decoded = self._decode_report()
+        decoded = self._decode_report(protocol)
         concentrator = self.env["amr.concentrator"].search(
             [("link_id", "=", self.link_id.id), ("terminal", "=", decoded.address)]
         )
@@ -50,16 +51,16 @@ class AmrHeadendEventConcentrator(models.Model):
             return None  # taken into service as a link only: kept
         concentrator._note_answer()
         self._raise_alarms(concentrator, decoded)
-        self._take_values(concentrator, decoded)
+        self._take_values(concentrator, protocol, decoded)
         return None
 
-    def _decode_report(self):
+    def _decode_report(self, protocol):
         """Return the decoded frame; one value that is none does not spoil the others.
 
         :raises EventError: it is no sound frame
         """
         try:
-            decoded = GDW376.decode(bytes.fromhex(self.frame or ""))
+            decoded = protocol.decode(bytes.fromhex(self.frame or ""))
         except ValueError as error:
             raise EventError("The field frame is not hexadecimal.") from error
         if decoded.error and decoded.error.code not in (*DEVICE_SAYS, "bcd"):
@@ -93,18 +94,18 @@ class AmrHeadendEventConcentrator(models.Model):
                 community=concentrator.community_id,
             )
 
-    def _take_values(self, concentrator, decoded):
+    def _take_values(self, concentrator, protocol, decoded):
         """Take the readings of a report through the one door."""
-        frozen = GDW376.freeze_time_from(decoded)
-        if GDW376.is_frozen(decoded) and not frozen:
+        frozen = protocol.freeze_time_from(decoded)
+        if protocol.is_frozen(decoded) and not frozen:
             return
         kind = "spot"
         if frozen:
             names = {item.name.rpartition(".")[2] for item in decoded.values}
             kind = "monthly" if "freeze_month" in names else "daily"
-        times = GDW376.read_times_from(decoded)
+        times = protocol.read_times_from(decoded)
         zone, rows, lost = concentrator.community_id.tz, [], []
-        for point, indexes in GDW376.points_from(decoded).items():
+        for point, indexes in protocol.points_from(decoded).items():
             if not times.get(point):
                 continue
             told_at = utc_of(times[point], zone)

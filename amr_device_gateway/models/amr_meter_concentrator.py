@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..headend.protocols import registry
 from ..headend.protocols.gdw376_archive import Archive
 from ..headend.protocols.gdw376_forward import Forwarded
 from ..tools import AHEAD
@@ -176,7 +177,11 @@ class AmrMeterConcentrator(models.Model):
         if not concentrator.is_framed:
             return protocol
         return Forwarded(
-            protocol, concentrator.terminal, concentrator.port, self._get_baud()
+            protocol,
+            concentrator.terminal,
+            concentrator.port,
+            self._get_baud(),
+            registry.get(concentrator.protocol),
         )
 
     def _get_baud(self):
@@ -196,6 +201,7 @@ class AmrMeterConcentrator(models.Model):
         """
         return (
             self.concentrator_id.is_framed
+            and self.concentrator_id.protocol == "gdw376"
             and self.is_listed
             and bool(self.listed_at)
             and self.listed_at + AHEAD <= moment

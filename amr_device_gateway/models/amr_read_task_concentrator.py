@@ -83,7 +83,7 @@ class AmrReadTaskConcentrator(models.Model):
         """Let the concentrators of this task read their meters anew (KTAMR 4.5)."""
         refreshed = super()._request_refresh()
         concentrators = self._get_remote_lines().meter_id.concentrator_id.filtered(
-            lambda one: one.is_framed and one.link_id
+            lambda one: one.is_framed and one.link_id and one.protocol == "gdw376"
         )
         if not concentrators:
             return refreshed

@@ -381,6 +381,28 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
         )
         self.assertIn("3 of 4 meters read", self.concentrator.collecting)
 
+    def test_one_of_2005_is_read_meter_by_meter(self):
+        """Q/GDW 130-2005: its values are no proof of whose index they are."""
+        self.concentrator.protocol = "gdw130"
+        self._start(protocol="gdw130", clock_offset=7200)
+        task = self._task(refresh_first=True)
+        self.assertRecordValues(
+            task, [{"state": "done", "done_count": 3, "missing_count": 1}]
+        )
+        meter = self.few[0]
+        reading = self.env["amr.reading"].search(
+            [("meter_id", "=", meter.id), ("register", "=", "total")], limit=1
+        )
+        self.assertAlmostEqual(reading.index, 100 + meter.measuring_point, delta=1)
+        self.assertFalse(self._reading_requests())
+        with patch(SETTABLE, return_value=timedelta(0)):
+            self.concentrator.action_set_clock()
+            self.run_jobs()
+        self.assertEqual(self.concentrator.command_ids.state, "done")
+        self.assertLess(abs(self.device.clock_offset), 60)
+        with self.assertRaisesRegex(UserError, "read one by one"):
+            self.concentrator.action_archive_compare()
+
     def test_its_clock_is_set_and_read_back(self):
         self._start(clock_offset=7200)
         with patch(SETTABLE, return_value=timedelta(0)):
