@@ -14,6 +14,7 @@ OPERATOR_FIELDS = {
     "login",
     "tz",
 }
+SECRETS = {"area_code"}
 
 
 class AuditlogRule(models.Model):
@@ -44,7 +45,7 @@ class AuditlogRule(models.Model):
         return [
             name
             for name in names
-            if name not in evidence
+            if name not in evidence | SECRETS
             and model._fields[name].store
             and model._fields[name].type != "one2many"
         ]

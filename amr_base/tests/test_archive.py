@@ -192,6 +192,11 @@ class TestArchive(AmrCommon):
             community.area_code = "654321"
         with self.assertRaises(AccessError):
             self.community.with_user(self.admin).read(["area_code"])
+        self.env.flush_all()
+        self.env.cr.execute(
+            "SELECT count(*) FROM auditlog_log_line l WHERE l::text LIKE '%123456%'"
+        )
+        self.assertEqual(self.env.cr.fetchone(), (0,), "it is in no log")
 
     def test_codes_are_searched_exactly_and_names_loosely(self):
         Room = self.env["amr.room"].with_user(self.admin)

@@ -66,6 +66,7 @@ class RealHeadEnd(threading.Thread):
     :param concentrators: rows of the simulator
     :param servers: rows of the simulator: serial servers with their ``port``
     :param serial: :class:`SerialLine` or None
+    :param str credit_key: what the simulated meters check credit with
     :param options: more settings of the head-end
     """
 
@@ -78,6 +79,7 @@ class RealHeadEnd(threading.Thread):
         serial=None,
         name="",
         concentrators=(),
+        credit_key="",
         **options,
     ):
         super().__init__(daemon=True)
@@ -87,6 +89,7 @@ class RealHeadEnd(threading.Thread):
         self.concentrators = list(concentrators)
         self.servers = list(servers)
         self.serial = serial
+        self.credit_key = credit_key
         self.options = options
         self.head_end_name = name
         self.ready = threading.Event()
@@ -129,6 +132,7 @@ class RealHeadEnd(threading.Thread):
             {
                 "headend": f"127.0.0.1:{gateway.dtu_port}",
                 "control_port": 0,
+                "credit_key": self.credit_key,
                 "concentrator_headend": f"127.0.0.1:{gateway.concentrator_port}",
                 "dtus": self.dtus,
                 "concentrators": self.concentrators,

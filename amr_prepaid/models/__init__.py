@@ -10,7 +10,9 @@ from . import amr_agreement
 from . import amr_alarm
 from . import amr_command
 from . import amr_exception
+from . import amr_installation
 from . import amr_meter
+from . import amr_meter_area
 from . import amr_meter_opening
 from . import amr_meter_ratio
 from . import amr_meter_series

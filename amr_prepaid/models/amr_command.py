@@ -10,6 +10,8 @@ from odoo.addons.amr_device_gateway.headend.protocols.base import ProtocolError
 from odoo.addons.amr_device_gateway.tools import gateway_settings
 
 CREDIT_KINDS = ("credit", "credit_state")
+# what meters say of an authentication code that is not made with their key
+WRONG_KEY = {"esam", "authentication"}
 
 
 class AmrCommand(models.Model):
@@ -68,7 +70,10 @@ class AmrCommand(models.Model):
     def _get_credit_authenticator(self):
         """Return the callable that authenticates credit frames; hook for key devices.
 
-        :raises UserError: no key is configured
+        For a meter that is keyed for it, the area code of the site that sells joins
+        the key (IC-card manual 1.3).
+
+        :raises UserError: no key is configured, or the site has no area code
         """
         key = gateway_settings().credit_key
         if not key:
@@ -78,7 +83,13 @@ class AmrCommand(models.Model):
                     "the configuration file, or AMR_CREDIT_KEY in the environment."
                 )
             )
-        return SimulatorAuthenticator(key)
+        authenticator = SimulatorAuthenticator(key)
+        if not self.payload.get("area"):
+            return authenticator
+        obstacle = self.meter_id._get_area_obstacle()
+        if obstacle:
+            raise UserError(obstacle)
+        return authenticator.for_area(self.community_id.area_code)
 
     def _verify_frames(self):
         if self.kind not in CREDIT_KINDS:
@@ -97,6 +108,32 @@ class AmrCommand(models.Model):
         ):
             self.refusals += 1
         return super()._on_refused(replies)
+
+    def _problem(self, exchanges):
+        """Override: a meter that does not know the key says so in its own words."""
+        for item in exchanges if self.kind == "credit" else ():
+            if WRONG_KEY & set(getattr(item.problem, "flags", ())):
+                return self._get_wrong_key_message()
+        return super()._problem(exchanges)
+
+    def _get_wrong_key_message(self):
+        """Return what a person can do about a meter that is keyed for another site."""
+        values = {"meter": self.meter_id.number, "site": self.community_id.name}
+        if self.payload.get("area"):
+            return self.env._(
+                "Meter %(meter)s refused: it is not keyed for the area code of "
+                "%(site)s. Nothing was credited, the money is kept. Have the meter "
+                "keyed for this site, or untick “Keyed for the area code” on it, and "
+                "go on with the order; or give it up.",
+                **values,
+            )
+        return self.env._(
+            "Meter %(meter)s refused: it does not know the key without area code. "
+            "Nothing was credited, the money is kept. If it is keyed for %(site)s, "
+            "tick “Keyed for the area code” on it, else look at the key in the "
+            "configuration; then go on with the order, or give it up.",
+            **values,
+        )
 
     def _judge_conflict(self, verification):
         if self.kind != "credit":

@@ -100,6 +100,7 @@ class AmrVend(models.Model):
                 "purchase_no": self.purchase_no,
                 "amount": str(dec(self.meter_quantity, 2)),
                 "customer_no": self.account_id.number,
+                "area": self.meter_id.area_keyed,
             },
         }
 

@@ -140,6 +140,9 @@ class AmrVend(models.Model):
             yield self.env._(
                 "Meter %s has no link: credit cannot reach it.", meter.number
             )
+        obstacle = meter._get_area_obstacle()
+        if obstacle:
+            yield obstacle
 
     @api.model
     def _check_amount(self, agreement, amount):

@@ -2,6 +2,7 @@ from . import test_access_walk
 from . import test_access
 from . import test_alarm
 from . import test_accounting
+from . import test_area_code
 from . import test_counter
 from . import test_credit
 from . import test_credit_machine

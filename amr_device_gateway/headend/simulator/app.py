@@ -252,7 +252,8 @@ class Simulator:
         meter = self._find_meter(request)
         row = meter.as_dict()
         row["index"], row["balance"] = str(meter.index()), str(meter.balance())
-        row.pop("password")
+        for secret in ("password", "area_code"):
+            row.pop(secret)
         return web.json_response(row)
 
     async def _post_meter(self, request):

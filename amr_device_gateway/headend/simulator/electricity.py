@@ -38,6 +38,8 @@ class ElectricityMeter(Meter):
         super().__init__(row, clock, zone)
         self.protocol = registry.get("dlt645-2007")
         self.address = dlt645.address_digits(self.state.address)
+        if authenticator and self.state.area_code:
+            authenticator = authenticator.for_area(self.state.area_code)
         self.authenticator = authenticator
 
     def wire(self):

@@ -22,6 +22,7 @@ NUMBERS = ("index", "per_hour", "balance")
 class State:
     """What survives a restart; numbers in kWh or m³, times in epoch seconds.
 
+    :param area_code: of the vending site that it is keyed for; empty = of none
     :param relay: 'closed' = supplied, 'open' = cut (for water: valve shut)
     :param switches: how many commands have opened or closed it
     :param clock_offset: seconds that its clock is ahead; behind when negative
@@ -49,6 +50,7 @@ class State:
     balance: Decimal = Decimal(0)
     purchase_no: int = 0
     customer_no: str = ""
+    area_code: str = ""
     password: str = ""
     clock_offset: float = 0
     clock_rate: float = 0

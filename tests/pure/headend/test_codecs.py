@@ -320,6 +320,22 @@ def test_a_credit_is_the_same_to_the_last_bit():
     assert credit() != credit(authenticator=SimulatorAuthenticator("other"))
 
 
+def test_an_area_code_joins_the_key():
+    area = KEY.for_area("731946")
+    assert credit(authenticator=area) == credit(authenticator=KEY.for_area("731946"))
+    others = (
+        KEY,
+        KEY.for_area("731947"),
+        SimulatorAuthenticator("b").for_area("731946"),
+    )
+    for other in others:
+        assert credit(authenticator=area) != credit(authenticator=other)
+    for code in ("", "12345", "1234567", "12345a", "１２３４５６", None):
+        with pytest.raises(AuthenticationMissing, match="six digits"):
+            KEY.for_area(code)
+    assert "731946" not in repr(area) + repr(vars(area))
+
+
 def test_the_amount_is_hundredths_in_binary():
     frame = dlt645.parse(credit(amount=Decimal("655.37")))
     assert frame.control == 0x03 and len(frame.data) == 30

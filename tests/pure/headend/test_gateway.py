@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from headend.protocols import registry
+from headend.protocols import dlt645, registry
 from headend.protocols.authenticator import SimulatorAuthenticator
 from headend_world import CREDIT_KEY
 
@@ -69,6 +69,70 @@ def test_credit_is_booked_once_however_often_it_is_sent(world):
         state = DLT.purchase_from([DLT.decode(one.reply) for one in replies])
         assert state == (4, Decimal("25.50"))
         assert [one["purchase_no"] for one in meter.state.credits] == [4]
+
+    world(body)
+
+
+def test_credit_of_another_area_is_refused_and_books_nothing(world):
+    async def body(place):
+        place.odoo.allow(DTU)
+        gateway = await place.gateway()
+        simulator = await place.simulator(
+            gateway, dtu(electricity(prepaid=True, area_code="731946"))
+        )
+        await place.odoo.event("link_up", link=LINK)
+        client = await place.client(gateway)
+        key = SimulatorAuthenticator(CREDIT_KEY)
+
+        async def credit(authenticator):
+            frame = DLT.credit(
+                "1",
+                purchase_no=1,
+                amount=Decimal("20.50"),
+                customer_no="77",
+                authenticator=authenticator,
+            )
+            (reply,) = await client.exchange(LINK, DLT.name, [frame])
+            return DLT.credit_from(DLT.decode(reply.reply))
+
+        meter = simulator.meters["1"]
+        for wrong in (key, key.for_area("258063")):
+            assert await credit(wrong) == "refused"
+        assert (meter.state.credits, meter.state.purchase_no) == ([], 0)
+        assert await credit(key.for_area("731946")) == "booked"
+        assert await credit(key.for_area("731946")) == "repeat"
+        assert [one["purchase_no"] for one in meter.state.credits] == [1]
+
+    world(body)
+
+
+def test_the_purchase_number_joins_the_code_of_a_credit(world):
+    """Nobody makes the next purchase, or more of it, out of a frame he has seen."""
+
+    async def body(place):
+        place.odoo.allow(DTU)
+        gateway = await place.gateway()
+        simulator = await place.simulator(gateway, dtu(electricity(prepaid=True)))
+        await place.odoo.event("link_up", link=LINK)
+        client = await place.client(gateway)
+        frame = DLT.credit(
+            "1",
+            purchase_no=1,
+            amount=Decimal("20.50"),
+            customer_no="77",
+            authenticator=SimulatorAuthenticator(CREDIT_KEY),
+        )
+        plain = dlt645.parse(frame)
+        (reply,) = await client.exchange(LINK, DLT.name, [frame])
+        assert DLT.credit_from(DLT.decode(reply.reply)) == "booked"
+        for place_of, value in ((12, 2), (8, 0xFF)):  # purchase number, amount
+            data = bytearray(plain.data)
+            data[12], data[place_of] = 2, value
+            forged = dlt645.build("1", plain.control, bytes(data))
+            (reply,) = await client.exchange(LINK, DLT.name, [forged])
+            assert DLT.credit_from(DLT.decode(reply.reply)) == "refused"
+        meter = simulator.meters["1"]
+        assert [one["purchase_no"] for one in meter.state.credits] == [1]
 
     world(body)
 

@@ -251,7 +251,13 @@ def test_the_control_port(world):
     async def body(place):
         place.odoo.allow("1")
         gateway = await place.gateway()
-        meter = {"address": "7", "index": "3", "prepaid": True, "password": "02000000"}
+        meter = {
+            "address": "7",
+            "index": "3",
+            "prepaid": True,
+            "password": "02000000",
+            "area_code": "731946",
+        }
         simulator = await place.simulator(gateway, {"terminal": "1", "meters": [meter]})
         await place.odoo.event("link_up")
         url = f"http://127.0.0.1:{simulator.port}"
@@ -269,7 +275,8 @@ def test_the_control_port(world):
             assert health == {"status": "ok", "dtus": 1, "connected": 1, "meters": 1}
             status, row = await call("GET", "/meters/000000000007")
             assert (status, row["index"], row["balance"]) == (200, "3.00", "0.00")
-            assert row["relay"] == "closed" and "password" not in row
+            assert row["relay"] == "closed"
+            assert not {"password", "area_code"} & row.keys()
             status, row = await call("POST", "/meters/7", {"silent": True, "index": 9})
             assert (row["silent"], row["index"]) == (True, "9.00")
             for wrong in ({"colour": "red"}, {"index": "many"}, [1]):
