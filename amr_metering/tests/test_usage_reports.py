@@ -509,6 +509,10 @@ class TestReportDownload(MeteringCommon, HttpCase):
             sheet.cell(3, at[name] + 1).number_format for name in ("usage", "factor")
         ]
         self.assertEqual(formats, ["#,##0.000", "#,##0.000000"], "as on the screen")
+        for cell in sheet[3]:
+            if cell.is_date:
+                width = sheet.column_dimensions[cell.column_letter].width
+                self.assertGreater(width, len("2026-03-01 00:00"), "no #####")
         for line, name in ((3, "building_id"), (4, "community_id"), (5, "utility_id")):
             self.assertTrue(lines[line][at[name]], name)
         log = self.env["auditlog.log"].search([("method", "=", "export_data")], limit=1)

@@ -12,6 +12,9 @@ FORMATS = {
     **{f"float{n}": {"num_format": "#,##0." + "0" * n} for n in range(1, 7)},
     "integer": {"num_format": "0"},
 }
+# characters; Excel shows ##### where a date or a number does not fit
+WIDTHS = {"char": 22, "date": 12, "datetime": 18, "integer": 10}
+A4 = 9
 
 
 def make_workbook(title, columns, rows):
@@ -36,8 +39,10 @@ def make_workbook(title, columns, rows):
         for bold in (False, True)
     }
     heading = book.add_format({"bold": True, "bottom": 1, "text_wrap": True})
-    sheet.set_column(0, max(len(columns) - 1, 0), 14)
+    for at, (__, kind) in enumerate(columns):
+        sheet.set_column(at, at, WIDTHS.get(kind, 14))
     sheet.freeze_panes(2, 0)
+    _print_nicely(sheet)
     sheet.write(0, 0, title, book.add_format({"bold": True, "font_size": 14}))
     for at, (label, __) in enumerate(columns):
         sheet.write(1, at, label, heading)
@@ -47,6 +52,14 @@ def make_workbook(title, columns, rows):
                 _write(sheet, line, at, cell, formats[bold][at])
     book.close()
     return buffer.getvalue()
+
+
+def _print_nicely(sheet):
+    """One page wide, its headings on each page."""
+    sheet.set_paper(A4)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(0, 1)
 
 
 def _write(sheet, line, at, cell, style):
