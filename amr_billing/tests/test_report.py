@@ -49,6 +49,7 @@ class TestReport(BillingCommon):
         return fromstring(html).text_content().split()
 
     def test_other_invoices_print_as_before(self):
+        self.partner_a.lang = "en_US"
         invoice = self._create_invoice_one_line(
             product_id=self.product_a, partner_id=self.partner_a, post=True
         )
