@@ -5,6 +5,7 @@ from . import test_billing_run
 from . import test_charge
 from . import test_door
 from . import test_factor_seam
+from . import test_rates
 from . import test_report
 from . import test_run_faults
 from . import test_split_agreements

@@ -21,6 +21,7 @@ from . import amr_reading_decision
 from . import amr_vee_rule
 from . import amr_reading_verdict
 from . import amr_meter_vee
+from . import amr_meter_rates
 from . import amr_meter_factor
 from . import amr_meter_estimate
 from . import amr_unknown_reading

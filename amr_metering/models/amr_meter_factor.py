@@ -4,25 +4,6 @@ from odoo.tools import SQL
 
 RATIOS = ("ratio_percent", "voltage_ratio", "current_ratio")
 
-# What each register but the total last showed since the present installation began.
-REGISTERS_SQL = """
-    SELECT m.id, k.register, max(k.read_at)
-      FROM amr_meter m
-      JOIN amr_installation i ON i.meter_id = m.id AND i.date_to IS NULL
-     CROSS JOIN LATERAL (
-        SELECT register, read_at FROM amr_reading
-         WHERE meter_id = m.id AND register <> 'total' AND read_at >= i.date_from
-           AND quality <> 'suspect' AND superseded_by_id IS NULL
-         UNION ALL
-        SELECT register, read_at FROM amr_interval
-         WHERE meter_id = m.id AND register <> 'total' AND read_at >= i.date_from
-           AND quality IN ('ok', 'estimated')) k
-     WHERE m.id = ANY(%s)
-     GROUP BY m.id, k.register
-    HAVING max(k.read_at) IS DISTINCT FROM m.latest_at
-     ORDER BY m.id, k.register
-"""
-
 
 class AmrMeter(models.Model):
     """Ratios that change: what was measured before keeps its factor (decision 0020)."""
@@ -55,23 +36,23 @@ class AmrMeter(models.Model):
             return
         self.env.flush_all()
         labels = dict(self.env["amr.reading"]._get_labels("register"))
-        for meter_id, register, read_at in self.env.execute_query(
-            SQL(REGISTERS_SQL, list(self.ids))
-        ):
-            meter = self.browse(meter_id)
-            raise UserError(
-                self.env._(
-                    "Meter %(meter)s: %(register)s was last read at %(time)s, the "
-                    "total at %(total)s. Read all registers at one time first: a new "
-                    "ratio counts from there on.",
-                    meter=meter.number,
-                    register=labels[register],
-                    time=meter._format_moment(read_at),
-                    total=meter._format_moment(meter.latest_at)
-                    if meter.latest_at
-                    else self.env._("never"),
-                )
-            )
+        last = self._get_last_rates(("ok", "estimated"))
+        for meter in self.filtered("point_id"):
+            for register, (_index, read_at) in last[meter.id].items():
+                if read_at != meter.latest_at:
+                    raise UserError(
+                        self.env._(
+                            "Meter %(meter)s: %(register)s was last read at %(time)s, "
+                            "the total at %(total)s. Read all registers at one time "
+                            "first: a new ratio counts from there on.",
+                            meter=meter.number,
+                            register=labels[register],
+                            time=meter._format_moment(read_at),
+                            total=meter._format_moment(meter.latest_at)
+                            if meter.latest_at
+                            else self.env._("never"),
+                        )
+                    )
 
     def _keep_registers(self, at):
         """Keep the registers of a moment as readings, where hours only have them.

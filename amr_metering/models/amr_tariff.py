@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 
@@ -11,6 +11,14 @@ class AmrTariff(models.Model):
             super()._is_used()
             or used.search_count([("tariff_id", "=", self.id)], limit=1) > 0
         )
+
+    def _get_priced_rates(self):
+        """Return the rates that versions in force today or later price."""
+        today = fields.Date.context_today(self)
+        versions = self.version_ids.filtered(
+            lambda v: v.method == "tou" and (not v.date_to or v.date_to > today)
+        )
+        return set(versions.line_ids.mapped("register")) - {"total"}
 
     @api.constrains("utility_id")
     def _check_utility_kept(self):

@@ -110,11 +110,22 @@ AROUND_STORE = f"""
 """
 # Only what was read counts as a neighbour: an estimate gives way to a reading, not the
 # reverse.
+# A meter whose total began anew, as overhauled, has no rate that goes on.
+BEGUN_ANEW = """
+        UNION ALL
+        SELECT i.meter_id, s.register, i.date_from, 'opening', 0
+          FROM span s JOIN amr_installation i ON i.meter_id = s.meter_id
+         WHERE s.register <> 'total' AND i.date_from <= s.hi AND i.start_index < (
+            SELECT u.index FROM usable u
+             WHERE u.meter_id = i.meter_id AND u.register = 'total'
+               AND u.read_at < i.date_from
+             ORDER BY u.read_at DESC LIMIT 1)"""
+
 AROUND = AROUND_STORE.format(
     usable="""
         SELECT meter_id, register, read_at, kind, index FROM amr_reading
          WHERE quality = 'ok' AND superseded_by_id IS NULL""",
-    opening="",
+    opening=BEGUN_ANEW,
 )
 LIMITED = """
       LEFT JOIN limits l ON l.meter_id = p.meter_id

@@ -25,6 +25,7 @@ from . import (
     test_interval_decisions,
     test_interval_rules,
     test_meter,
+    test_rates,
     test_read_entry,
     test_read_kpi,
     test_read_plan,

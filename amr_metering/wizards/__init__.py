@@ -1,3 +1,4 @@
+from . import amr_rates_mixin
 from . import amr_meter_attach
 from . import amr_meter_replace
 from . import amr_occupancy_change

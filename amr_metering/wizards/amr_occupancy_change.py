@@ -32,7 +32,14 @@ class AmrOccupancyChange(models.TransientModel):
         store=True,
         readonly=False,
     )
+    rates = fields.Char(compute="_compute_rates")
     note = fields.Char()
+
+    @api.depends("line_ids.rates")
+    def _compute_rates(self):
+        """Tell which columns of rates the list needs."""
+        for change in self:
+            change.rates = " ".join(filter(None, change.line_ids.mapped("rates")))
 
     @api.depends("room_id")
     def _compute_line_ids(self):
@@ -98,7 +105,8 @@ class AmrOccupancyChange(models.TransientModel):
 
     def _get_log(self, leaving):
         indexes = "; ".join(
-            f"{line.point_id.meter_id.number} {dec(line.index)}"
+            f"{line.point_id.meter_id.number} "
+            + line._format_indexes(dec(line.index), line._get_rates())
             for line in self.line_ids
             if line.point_id.meter_id
         )
@@ -115,7 +123,7 @@ class AmrOccupancyChange(models.TransientModel):
 
 class AmrOccupancyChangeLine(models.TransientModel):
     _name = "amr.occupancy.change.line"
-    _inherit = "amr.evidence.mixin"
+    _inherit = ["amr.evidence.mixin", "amr.rates.mixin"]
     _description = "Metering point of a move"
 
     change_id = fields.Many2one(
@@ -159,26 +167,16 @@ class AmrOccupancyChangeLine(models.TransientModel):
             )
 
     def _read(self, moment):
-        if dec(self.index) < dec(self.latest_index) or (
-            self.latest_at and self.latest_at > moment
-        ):
+        meter, index, latest = self.meter_id, dec(self.index), dec(self.latest_index)
+        fallen = index < latest and not meter._is_rolled_over(latest, index)
+        if fallen or (self.latest_at and self.latest_at > moment):
             raise UserError(
                 self.env._(
                     "Meter %(meter)s was read %(index)s at %(moment)s: the index of "
                     "the move and its time must not be before that.",
-                    meter=self.meter_id.number,
-                    index=dec(self.latest_index),
+                    meter=meter.number,
+                    index=latest,
                     moment=self.latest_at,
                 )
             )
-        self.env["amr.reading"]._ingest_typed(
-            [
-                {
-                    "meter_id": self.meter_id.id,
-                    "read_at": moment,
-                    "kind": "spot",
-                    "source": "manual",
-                    "index": dec(self.index),
-                }
-            ]
-        )
+        meter._read_all(moment, index, self._get_rates(), self.rates_apart)

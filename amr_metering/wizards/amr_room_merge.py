@@ -51,6 +51,7 @@ class AmrRoomMerge(models.Model):
         store=True,
         readonly=False,
     )
+    rates = fields.Char(compute="_compute_rates")
     note = fields.Char()
     state = fields.Selection(
         [("draft", "Draft"), ("done", "Done")], default="draft", readonly=True
@@ -68,6 +69,12 @@ class AmrRoomMerge(models.Model):
                     ("account_id", operator, merge.account_id.id),
                 ]
             )
+
+    @api.depends("line_ids.rates")
+    def _compute_rates(self):
+        """Tell which columns of rates the list needs."""
+        for merge in self:
+            merge.rates = " ".join(filter(None, merge.line_ids.mapped("rates")))
 
     @api.depends("room_ids", "kind", "account_id")
     def _compute_line_ids(self):

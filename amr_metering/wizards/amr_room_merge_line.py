@@ -1,11 +1,14 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..models.amr_meter_rates import RATES
+
 
 class AmrRoomMergeLine(models.Model):
     """One metering point (or bare room) that changes its account."""
 
     _name = "amr.room.merge.line"
+    _inherit = "amr.rates.mixin"
     _description = "Room of a merging"
     _order = "merge_id, room_id, id"
 
@@ -37,6 +40,10 @@ class AmrRoomMergeLine(models.Model):
         default="postpaid",
     )
 
+    def _get_asked_rates(self):
+        """What was done before rates were asked for has none: today's are not those."""
+        return {} if self.merge_id.state == "done" else super()._get_asked_rates()
+
     def _change(self, room):
         """Carry one room over, by the same door as a move."""
         target = self.account_id
@@ -63,6 +70,8 @@ class AmrRoomMergeLine(models.Model):
                     "payment_mode": ours.payment_mode,
                 }
             )
+            # after the tariff, which says what is asked for
+            line.write({rate: ours[rate] for rate in (*RATES, "rates_apart")})
         if change.account_id or change.old_account_id:
             change.action_change()
 
