@@ -22,6 +22,7 @@ class AmrReportMixin(models.AbstractModel):
 
     _report_columns = ()  # names of fields, in order
     _report_sums = ()  # those that are added up, each within one utility
+    _report_optional = ()  # those left out where nothing is known
     _report_groups = ()  # fields with a sub-total each, from the outermost in
     _report_context = ()  # keys of the context the report depends on
 
@@ -86,7 +87,8 @@ class AmrReportMixin(models.AbstractModel):
     def _make_report_xlsx(self, domain):
         """Return the bytes of the workbook; the reader's access rules apply.
 
-        Whoever takes it along is in the operation log.
+        Its lines are numbered, as in the manuals' figures. Whoever takes it along is in
+        the operation log.
         """
         title, records = self._get_report_title(), self._get_report_records(domain)
         self.env["auditlog.rule"]._note_export(records, f"{title}.xlsx")
@@ -94,7 +96,25 @@ class AmrReportMixin(models.AbstractModel):
             (heading, self._get_report_type(name))
             for name, heading in self._get_report_headings()
         ]
-        return make_workbook(title, columns, self._get_report_rows(records))
+        rows = self._get_report_rows(records)
+        if self._report_optional:
+            columns, rows = self._leave_out_unknown(columns, list(rows))
+        columns.insert(0, (self.env._("No."), "integer"))
+        return make_workbook(title, columns, _number(rows))
+
+    @api.model
+    def _leave_out_unknown(self, columns, rows):
+        """Leave out optional columns in which no line has anything."""
+        kept = [
+            at
+            for at, name in enumerate(self._report_columns)
+            if name not in self._report_optional
+            or any(type(cells[at]) in (int, float) for cells, _bold in rows)
+        ]
+        return (
+            [columns[at] for at in kept],
+            [([cells[at] for at in kept], bold) for cells, bold in rows],
+        )
 
     @api.model
     def _get_report_title(self):
@@ -162,6 +182,14 @@ class AmrReportMixin(models.AbstractModel):
         if not moment:
             return moment
         return fields.Datetime.context_timestamp(self, moment).replace(tzinfo=None)
+
+
+def _number(rows):
+    """Put the number of each line before it; totals have none."""
+    count = 0
+    for cells, bold in rows:
+        count += not bold
+        yield [None if bold else count, *cells], bold
 
 
 def _exact(value, places):

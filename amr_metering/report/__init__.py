@@ -1,4 +1,5 @@
 from . import amr_usage_mixin
+from . import amr_usage_rates_mixin
 from . import amr_usage_day
 from . import amr_usage_matrix
 from . import amr_usage_month

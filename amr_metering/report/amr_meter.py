@@ -1,5 +1,9 @@
 from odoo import models
 
+from ..models.amr_meter_rates import RATES
+
+LATEST_RATES = tuple(f"latest_{rate}" for rate in RATES)
+
 
 class AmrMeter(models.Model):
     """Current data report (当前数据报表, S4 2.2): what each meter said last."""
@@ -16,11 +20,13 @@ class AmrMeter(models.Model):
         "utility_id",
         "factor",
         "latest_index",
+        *LATEST_RATES,
         "uom_name",
         "latest_at",
         "state",
         "relay_state",
     )
+    _report_optional = LATEST_RATES
 
     def action_open_hours(self):
         self.ensure_one()

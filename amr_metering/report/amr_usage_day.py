@@ -1,6 +1,7 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..models.amr_meter_rates import RATES
 from ..tools import KnownFloat
 from .usage_sql import (
     ACCOUNT,
@@ -8,6 +9,8 @@ from .usage_sql import (
     INSTALLED,
     INSTALLED_THEN,
     PLACE,
+    RATE_COLUMNS,
+    RATE_USAGE,
     USABLE,
     last_index,
 )
@@ -31,7 +34,7 @@ class AmrUsageDay(models.Model):
     """
 
     _name = "amr.usage.day"
-    _inherit = "amr.usage.mixin"
+    _inherit = ["amr.usage.mixin", "amr.usage.rates.mixin"]
     _description = "Daily consumption"
     _auto = False
     _order = "day desc, community_id, building_id, room_id, utility_id, id"
@@ -48,12 +51,13 @@ class AmrUsageDay(models.Model):
         "end_index",
         "end_at",
         "usage",
+        *RATES,
         "uom_name",
         "start_index",
         "start_at",
         "day_count",
     )
-    _report_sums = ("usage",)
+    _report_sums = ("usage", *RATES)
 
     day = fields.Date(readonly=True)
     item = fields.Selection(
@@ -86,7 +90,8 @@ class AmrUsageDay(models.Model):
                    CASE WHEN e.at IS NOT NULL THEN s.at END AS start_at,
                    CASE WHEN e.at IS NOT NULL THEN s.index END AS start_index,
                    amr_index_step(s.index, e.index, mm.digits) * i.factor AS usage,
-                   ceil(EXTRACT(epoch FROM e.at - s.at) / 86400)::integer AS day_count
+                   ceil(EXTRACT(epoch FROM e.at - s.at) / 86400)::integer AS day_count,
+                   %(rates)s
               FROM %(installed)s CROSS JOIN %(days)s %(bounds)s
               LEFT JOIN LATERAL (
                 SELECT r.read_at, r.index FROM amr_reading r
@@ -103,9 +108,12 @@ class AmrUsageDay(models.Model):
              CROSS JOIN LATERAL (
                 SELECT COALESCE(r0.read_at, i.date_from) AS at,
                        COALESCE(r0.index, i.start_index) AS index) s
+              %(rate_usage)s
              WHERE %(installed_then)s AND b.end_at <= now() AT TIME ZONE 'UTC'
             """,
             place=PLACE,
+            rates=RATE_COLUMNS,
+            rate_usage=RATE_USAGE,
             account=ACCOUNT,
             installed=INSTALLED,
             days=DAYS,

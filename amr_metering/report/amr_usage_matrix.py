@@ -16,6 +16,19 @@ from .usage_sql import (
 PAGE = 500
 DAYS = tuple(f"d{day:02}" for day in range(1, 32))
 
+FROZEN = SQL("r.kind = 'daily'")
+BEFORE = last_index(SQL("b.begin_at"), FROZEN)
+
+# The freeze that a month of an installation begins with, or its opening index.
+START = SQL(
+    """
+    SELECT COALESCE(r0.read_at, i.date_from) AS at,
+           COALESCE(r0.index, i.start_index) AS index
+      FROM (VALUES (1)) one LEFT JOIN LATERAL (%s) r0 ON true
+    """,
+    BEFORE,
+)
+
 # The daily freezes of an installation in a month, the last one before it if the month
 # does not begin with one, and its opening and closing index.
 CHAIN = SQL(
@@ -25,11 +38,34 @@ CHAIN = SQL(
        AND r.kind = 'daily' AND r.read_at > GREATEST(b.begin_at, i.date_from)
        AND r.read_at <= LEAST(b.end_at, i.date_to)
     UNION ALL
-    SELECT COALESCE(r0.read_at, i.date_from), 0, COALESCE(r0.index, i.start_index)
+    SELECT s.at, 0, s.index FROM (%(start)s) s
     UNION ALL
     SELECT i.date_to, NULL, i.end_index WHERE i.date_to <= b.end_at
     """,
     usable=USABLE,
+    start=START,
+)
+
+# What a month comes to: from its first index to its last. Only where the register fell
+# in between it is looked at step by step, whether it went through zero.
+USAGE = SQL(
+    """
+    SELECT CASE
+           WHEN e.at > s.at AND e.index >= s.index THEN (e.index - s.index) * i.factor
+           WHEN e.at > s.at THEN i.factor * (
+                SELECT sum(amr_index_step(before, index, mm.digits)) FROM (
+                    SELECT index, LAG(index) OVER (ORDER BY at, id) AS before
+                      FROM (%(chain)s) chain) step) END
+      FROM (%(start)s) s
+      LEFT JOIN LATERAL (%(last)s) r1 ON true
+     CROSS JOIN LATERAL (
+        SELECT CASE WHEN closed THEN i.date_to ELSE r1.read_at END AS at,
+               CASE WHEN closed THEN i.end_index ELSE r1.index END AS index
+          FROM (SELECT i.date_to <= b.end_at AS closed) x) e
+    """,
+    chain=CHAIN,
+    start=START,
+    last=last_index(SQL("LEAST(b.end_at, i.date_to)"), FROZEN),
 )
 
 # The local midnights of the month as UTC, the next month's first one at the end.
@@ -140,13 +176,12 @@ class AmrUsageMatrix(models.Model):
         return SQL(
             """
             SELECT i.id::bigint * 100000 + (d.first - DATE '2000-01-01') AS id,
-                   d.first AS month, %(place)s, %(account)s, u.*
+                   d.first AS month, %(place)s, %(account)s,
+                   (%(usage)s) AS usage, u.*
               FROM %(installed)s CROSS JOIN %(months)s %(bounds)s
              CROSS JOIN LATERAL (%(midnights)s) n
-              LEFT JOIN LATERAL (%(before)s) r0 ON true
               LEFT JOIN LATERAL (
-                SELECT sum(used) AS usage,
-                       count(DISTINCT day)::integer AS day_count, %(days)s
+                SELECT count(DISTINCT day)::integer AS day_count, %(days)s
                   FROM (
                     SELECT used * i.factor AS used,
                            CASE WHEN next_at <= n.midnights[day + 1] AND day > 0
@@ -175,7 +210,7 @@ class AmrUsageMatrix(models.Model):
             months=MONTHS,
             bounds=BOUNDS,
             midnights=MIDNIGHTS,
-            before=last_index(SQL("b.begin_at"), SQL("r.kind = 'daily'")),
             chain=CHAIN,
+            usage=USAGE,
             installed_then=INSTALLED_THEN,
         )

@@ -1,5 +1,6 @@
 from odoo import fields, models
 
+from ..models.amr_meter_rates import RATES
 from ..tools import KnownFloat
 from .usage_sql import MONTHS, period_usage
 
@@ -12,7 +13,7 @@ class AmrUsageMonth(models.Model):
     """
 
     _name = "amr.usage.month"
-    _inherit = "amr.usage.mixin"
+    _inherit = ["amr.usage.mixin", "amr.usage.rates.mixin"]
     _description = "Monthly consumption"
     _auto = False
     _order = "month desc, community_id, building_id, room_id, utility_id, id"
@@ -30,10 +31,11 @@ class AmrUsageMonth(models.Model):
         "end_at",
         "end_index",
         "usage",
+        *RATES,
         "uom_name",
         "coverage",
     )
-    _report_sums = ("usage",)
+    _report_sums = ("usage", *RATES)
 
     month = fields.Date(readonly=True)
     year = fields.Char(readonly=True)

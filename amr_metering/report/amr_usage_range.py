@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..models.amr_meter_rates import RATES
 from ..tools import KnownFloat
 from .usage_sql import period_usage
 
@@ -31,11 +32,12 @@ class AmrUsageRange(models.Model):
         "end_at",
         "end_index",
         "usage",
+        *RATES,
         "uom_name",
         "suspect_usage",
         "coverage",
     )
-    _report_sums = ("usage",)
+    _report_sums = ("usage", *RATES)
     _report_groups = ("utility_id", "community_id", "building_id")
     _report_context = ("date_from", "date_to")
 

@@ -8,6 +8,8 @@ gets lost.
 
 from odoo.tools import SQL
 
+from ..models.amr_meter_rates import RATES
+
 USABLE = SQL("r.superseded_by_id IS NULL AND r.quality <> 'suspect'")
 
 # Where an installation is. Its community is where it was then, not where the meter is.
@@ -82,6 +84,34 @@ def last_index(limit, kinds=None):
     )
 
 
+# Consumption of each rate between the very readings of the total ``s`` and ``e``: so
+# the rates add up to it. NULL where a rate was not read with it.
+RATE_USAGE = SQL(
+    """
+    LEFT JOIN LATERAL (
+        SELECT %(steps)s FROM amr_reading r
+         WHERE r.meter_id = i.meter_id AND r.register <> 'total' AND %(usable)s
+           AND r.read_at IN (s.at, e.at)
+    ) q ON e.at > s.at
+    """,
+    usable=USABLE,
+    steps=SQL(", ").join(
+        SQL(
+            """
+            amr_index_step(
+                max(r.index) FILTER (WHERE r.register = %(rate)s AND r.read_at = s.at),
+                max(r.index) FILTER (WHERE r.register = %(rate)s AND r.read_at = e.at),
+                mm.digits) * i.factor AS %(name)s
+            """,
+            rate=rate,
+            name=SQL.identifier(rate),
+        )
+        for rate in RATES
+    ),
+)
+RATE_COLUMNS = SQL(", ").join(SQL.identifier("q", rate) for rate in RATES)
+
+
 def period_usage(periods, extra=None):
     """Return a query: consumption of every installation in every period.
 
@@ -103,7 +133,7 @@ def period_usage(periods, extra=None):
                CASE WHEN e.at IS NULL OR e.at <= s.at THEN 'none'
                     WHEN s.at = GREATEST(b.begin_at, i.date_from)
                      AND e.at = LEAST(b.end_at, i.date_to) THEN 'exact'
-                    ELSE 'near' END AS coverage
+                    ELSE 'near' END AS coverage, %(rates)s
                %(extra)s
           FROM %(installed)s CROSS JOIN %(periods)s %(bounds)s
           LEFT JOIN LATERAL (%(before_start)s) r0 ON true
@@ -115,9 +145,12 @@ def period_usage(periods, extra=None):
             SELECT CASE WHEN closed THEN i.date_to ELSE r1.read_at END AS at,
                    CASE WHEN closed THEN i.end_index ELSE r1.index END AS index
               FROM (SELECT i.date_to <= b.end_at AS closed) x) e
+          %(rate_usage)s
          WHERE %(installed_then)s
         """,
         place=PLACE,
+        rates=RATE_COLUMNS,
+        rate_usage=RATE_USAGE,
         account=ACCOUNT,
         extra=SQL(", %s", extra) if extra else SQL(),
         installed=INSTALLED,

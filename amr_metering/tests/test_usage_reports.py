@@ -501,7 +501,9 @@ class TestReportDownload(MeteringCommon, HttpCase):
         sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
         lines = list(sheet.iter_rows(values_only=True))
         self.assertIn("2026-03-31", lines[0][0])
-        at = {name: count for count, name in enumerate(columns)}
+        self.assertEqual((sheet.freeze_panes, sheet.auto_filter.ref[:2]), ("A3", "A2"))
+        self.assertEqual([line[0] for line in lines[1:4]], ["No.", 1, None])
+        at = {name: count for count, name in enumerate(columns, start=1)}
         self.assertEqual([line[at["usage"]] for line in lines[2:]], [0.62] * 4)
         self.assertEqual(lines[2][at["meter_id"]], self.meter.number)
         self.assertEqual(lines[2][at["start_index"]], 503.4)

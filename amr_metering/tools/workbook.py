@@ -20,6 +20,8 @@ A4 = 9
 def make_workbook(title, columns, rows):
     """Return the bytes of an Excel workbook of one sheet, written row by row.
 
+    Its headings stay in sight and carry filters.
+
     :param str title: name of the sheet and its first line
     :param list columns: pairs ``(heading, type)``; the type is "char", "date",
         "datetime", "integer" or "float", with a number of places behind it if they
@@ -46,10 +48,14 @@ def make_workbook(title, columns, rows):
     sheet.write(0, 0, title, book.add_format({"bold": True, "font_size": 14}))
     for at, (label, __) in enumerate(columns):
         sheet.write(1, at, label, heading)
+    last = 1
     for line, (cells, bold) in enumerate(rows, start=2):
+        last = last if bold else line
         for at, cell in enumerate(cells):
             if cell is not None and cell is not False:
                 _write(sheet, line, at, cell, formats[bold][at])
+    # totals at the end stay below what is filtered
+    sheet.autofilter(1, 0, last, max(len(columns) - 1, 0))
     book.close()
     return buffer.getvalue()
 
