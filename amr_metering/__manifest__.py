@@ -1,6 +1,6 @@
 {
     "name": "AMR Metering",
-    "version": "19.0.1.0.1",
+    "version": "19.0.1.0.2",
     "summary": "Meters, agreements, readings, validation and read tasks",
     "category": "Services/Utilities",
     "author": "AMR Suite",

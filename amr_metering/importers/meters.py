@@ -164,8 +164,9 @@ class MeterImporter(MeterPlace, MeterTerms):
         if FACTORS & changed.keys() and self.was_read(meter):
             raise RowError(
                 self.env._(
-                    "Meter %s was read: its ratios stay, or all its consumption would "
-                    "change. Replace the meter instead.",
+                    "Meter %s was read: its ratios are not changed by an import. "
+                    "Change them on the meter itself: new ones count from its last "
+                    "reading on.",
                     meter.number,
                 ),
                 next(iter(FACTORS & changed.keys())),

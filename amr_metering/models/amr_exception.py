@@ -313,7 +313,18 @@ class AmrException(models.Model):
 
     def _settle(self, resolution):
         """Resolve with a sentence that says why; what people wrote stays."""
-        for exception in self.sudo():
-            said = filter(None, (exception.resolution, resolution))
-            exception.resolution = "\n".join(said)
+        for said, alike in self.sudo().grouped("resolution").items():
+            alike.resolution = "\n".join(filter(None, (said, resolution)))
         self.sudo().action_resolve()
+
+    @api.model
+    def _settle_each(self, resolutions):
+        """Resolve many, each with its own sentence, without a message for each.
+
+        :param dict resolutions: ``{exception_id: sentence}``
+        """
+        exceptions = self.sudo().browse(resolutions).with_context(**QUIET)
+        for exception in exceptions:
+            said = filter(None, (exception.resolution, resolutions[exception.id]))
+            exception.resolution = "\n".join(said)
+        exceptions.action_resolve()

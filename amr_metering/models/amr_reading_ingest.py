@@ -267,14 +267,16 @@ class AmrReading(models.Model):
         """
         for name in ("amr.exception", "amr.reading.verdict"):
             self.env[name].flush_model()
-        for exception_id, index, read_at in self.env.execute_query(answers):
-            self.env["amr.exception"].browse(exception_id)._settle(
-                self.env._(
+        self.env["amr.exception"]._settle_each(
+            {
+                exception_id: self.env._(
                     "Answered by the reading %(index)s of %(read_at)s (UTC).",
                     index=index,
                     read_at=read_at,
                 )
-            )
+                for exception_id, index, read_at in self.env.execute_query(answers)
+            }
+        )
 
     @api.model
     def _settle_cleared(self, cleared):
@@ -286,8 +288,6 @@ class AmrReading(models.Model):
             return
         readings = self.browse(cleared)
         readings.meter_id._refresh_latest()
-        for exception in readings.verdict_ids.exception_id:
-            if exception.state == "open" and not exception._get_suspects():
-                exception._settle(
-                    self.env._("It came in again, and nothing speaks against it now.")
-                )
+        readings.verdict_ids.exception_id.filtered(
+            lambda e: e.state == "open" and not e._get_suspects()
+        )._settle(self.env._("It came in again, and nothing speaks against it now."))

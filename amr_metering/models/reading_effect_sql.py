@@ -3,6 +3,7 @@
 ``amr_reading_checked`` holds what is new by now, and nothing else.
 """
 
+from .installed_sql import ASKED_IN_VAIN
 from .reading_sql import VERDICT_COLUMNS
 
 # The reading of a new row: looked up one by one by the key (OFFSET 0), whatever the
@@ -116,7 +117,7 @@ SUPERSEDE_SQL = f"""
 # moved again, or what was read next fits what was read before the suspect one. Of
 # several suspects each must be followed by such a reading, now or before; one that was
 # delivered before the suspect says nothing about it.
-ANSWERS_SQL = """
+ANSWERS_SQL = f"""
     WITH fitting AS MATERIALIZED (
         SELECT c.* FROM amr_reading_checked c
          WHERE c.severity IS NULL AND c.source <> 'estimate' AND c.meter_id IN (
@@ -153,7 +154,8 @@ ANSWERS_SQL = """
                  WHERE v.exception_id = e.id AND v.kind = 'missing')
                 OR NOT EXISTS (
                 SELECT 1 FROM amr_reading r
-                 WHERE r.meter_id = e.meter_id AND r.kind IN ('daily', 'monthly')))
+                 WHERE r.meter_id = e.meter_id AND r.kind IN ('daily', 'monthly'))
+                AND NOT {ASKED_IN_VAIN.format(meter="e.meter_id", day="now()")})
         OR e.kind = 'static' AND c.index > c.before_index AND c.read_at > e.found_at
         OR e.kind = 'future' AND c.read_at >= e.create_date
         OR EXISTS (

@@ -7,7 +7,7 @@ the one before the first day whose use matters to the one after ``day``), ``firs
 ``last`` (the first and last of them).
 """
 
-from .installed_sql import INSTALLED_SQL
+from .installed_sql import ASKED_IN_VAIN, INSTALLED_SQL
 from .reading_sql import VERDICT_COLUMNS
 
 # The meters of the community, once and with statistics: without them the planner takes
@@ -154,14 +154,17 @@ STATIC = """
 # The first freeze that is missing is part of the finding: one verdict a gap, and one
 # more in each month it lasts, because somebody may have closed the exception without
 # mending anything. A meter that never sent anything is silent since it was installed;
-# one that is read at other times only is not one that sends freezes.
+# one that is read at other times only is not one that sends freezes, unless it was
+# asked for them in vain.
 MISSING = f"""
     SELECT m.id, GREATEST(f.read_at + interval '1 day', %(month)s::timestamp),
            NULL::numeric, NULL::numeric, NULL::numeric, m.days
       FROM ruled m
      CROSS JOIN LATERAL ({INSTALLED_SQL}) i
      CROSS JOIN LATERAL (
-        SELECT CASE WHEN max(r.read_at) IS NOT NULL OR NOT EXISTS (
+        SELECT CASE WHEN max(r.read_at) IS NOT NULL
+                      OR {ASKED_IN_VAIN.format(meter="m.id", day="%(day)s")}
+                      OR NOT EXISTS (
                         SELECT 1 FROM amr_reading a
                          WHERE a.meter_id = m.id AND a.quality = 'ok'
                            AND a.superseded_by_id IS NULL)

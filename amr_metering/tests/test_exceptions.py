@@ -1,7 +1,9 @@
+import runpy
 from datetime import datetime, timedelta
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
+from odoo.tools import file_path
 
 from .common import MeteringCommon
 
@@ -40,6 +42,23 @@ class TestExceptions(MeteringCommon):
         self._ingest(self._row(23, "2026-02-04 00:00:00"))
         self.assertEqual(len(self._list()), 2, "what is resolved stays as it was")
         self.assertNotIn("23.000", exception.reason)
+
+    def test_what_was_found_once_was_found_last_when_it_was_raised(self):
+        """Not on the day of the update that brought the column."""
+        exception, again = self._fall(), self.env["amr.exception"]
+        again = again._raise_exception("static", "It stands still.", meter=self.meter)
+        again.found_count = 2
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE amr_exception SET create_date = '2026-02-02', "
+            "last_found_at = '2026-03-03' WHERE id = ANY(%s)",
+            ((exception | again).ids,),
+        )
+        path = "amr_metering/migrations/19.0.1.0.2/post-migration.py"
+        runpy.run_path(file_path(path))["migrate"](self.env.cr, "19.0.1.0.1")
+        self.env.invalidate_all()
+        self.assertEqual(exception.last_found_at, datetime(2026, 2, 2))
+        self.assertEqual(again.last_found_at, datetime(2026, 3, 3))
 
     def test_what_blocks_billing_is_listed_at_the_end_of_a_month(self):
         held = self._fall()

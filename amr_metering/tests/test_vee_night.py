@@ -2,6 +2,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from unittest.mock import patch
 
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.amr_base.tools import dec
@@ -155,6 +156,29 @@ class TestVeeNight(MeteringCommon):
         self.assertEqual(exception.state, "resolved")
         found = self._judge(date(2026, 7, 20))
         self.assertNotIn(("missing", fresh), found, "not one that sends freezes")
+
+    def test_a_meter_that_was_asked_for_its_freezes_in_vain_is_missing(self):
+        __, other = self._install(
+            "990000000033", self._room("0133"), since="2026-06-03 04:00:00"
+        )
+        self._course([3] * 9)
+        self._make_remote()
+        self._ingest(self._row(1, "2026-06-05 05:00:00", other))
+        self.assertNotIn(("missing", other), self._judge(date(2026, 6, 8)))
+        task = self.env["amr.read.task"].create(
+            {
+                "scope": "meters",
+                "meter_ids": [Command.set(other.ids)],
+                "kind": "daily",
+                "freeze_date": "2026-06-09",
+            }
+        )
+        line = self.env["amr.read.task.line"].create(
+            {"task_id": task.id, "meter_id": other.id}
+        )
+        line.sudo().state = "missing"
+        self.assertIn(("missing", other), self._judge(date(2026, 6, 9)))
+        self.assertIn("2026-06", self._open("missing", other).reason)
 
     def test_a_master_is_compared_with_its_subs(self):
         self._room("0140")
