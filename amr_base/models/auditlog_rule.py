@@ -140,6 +140,21 @@ class AuditlogRule(models.Model):
         rule.env["auditlog.log"].create(log)
 
     @api.model
+    def _note_decision(self, record, sentence):
+        """Log what somebody decided about a record, in words.
+
+        :param record: of any model, logged otherwise or not
+        """
+        rule = self.sudo()
+        log = rule._prepare_note(record, "write")
+        log.update(
+            res_id=record.id,
+            name=record.sudo().display_name[:64],
+            amr_note=sentence,
+        )
+        rule.env["auditlog.log"].create(log)
+
+    @api.model
     def _get_row_count(self, count):
         return self.env._("%s rows", count)
 

@@ -1,6 +1,7 @@
 from . import (
     test_access_walk,
     test_archive,
+    test_claim,
     test_estate,
     test_operation_log,
     test_operator,

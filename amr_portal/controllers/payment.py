@@ -74,6 +74,7 @@ class PortalPayment(PaymentPortal):
         if tx_sudo:
             PaymentPostProcessing.monitor_transaction(tx_sudo)
         else:
+            bills_sudo._check_amr_turn(partner_id)
             tx_sudo = self._create_amr_transaction(
                 custom_create_values={"invoice_ids": [Command.set(invoice_ids)]},
                 **kwargs,

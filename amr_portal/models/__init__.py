@@ -5,5 +5,6 @@ from . import (
     amr_agreement,
     amr_charge,
     amr_vend,
+    payment_token,
     payment_transaction,
 )

@@ -4,6 +4,7 @@ from . import (
     test_amount,
     test_bill_payment,
     test_catalogues,
+    test_charge_doubt,
     test_chart,
     test_invite,
     test_login_slip,

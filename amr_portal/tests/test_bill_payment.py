@@ -225,11 +225,87 @@ class TestBillPayment(PortalCommon):
     def test_somebody_else_who_has_the_link_pays_a_payment_of_his_own(self):
         """What one saves while paying is his, and not the other one's."""
         first = self._begin(tokenization_requested=True)
+        self._pass_minutes(first, 11)
         self._login(self.other)
         second = self._begin(tokenization_requested=True)
         self.assertNotEqual(second, first)
         partners = [resident["user"].partner_id for resident in (self.own, self.other)]
         self.assertEqual([first.partner_id, second.partner_id], partners)
+
+    def _pass_minutes(self, tx, minutes):
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE payment_transaction SET create_date = create_date - %s * "
+            "interval '1 minute' WHERE id = %s",
+            [minutes, tx.id],
+        )
+        tx.invalidate_recordset()
+
+    @mute_logger("odoo.http")
+    def test_two_payers_do_not_pay_one_bill_at_a_time(self):
+        """The provider would take the money from both."""
+        first = self._begin()
+        self._login(self.other)
+        params = ({}, {"flow": "token", "token_id": self._token_of(self.other).id})
+        for more in params:
+            with self.assertRaisesRegex(JsonRpcException, "ValidationError"):
+                self._begin(**more)
+        self.assertEqual(self.bill.transaction_ids, first)
+        with self.assertRaisesRegex(ValidationError, "Somebody else began"):
+            self.bill._check_amr_turn(self.other["user"].partner_id.id)
+        self._login()
+        self.assertEqual(self._begin(), first, "the first goes on")
+        first._set_canceled()
+        self._login(self.other)
+        self.assertTrue(self._begin(), "it is his turn")
+
+    def _token_of(self, resident):
+        return self._create_token(
+            provider_id=self.demo_provider.id,
+            payment_method_id=self.demo_provider.payment_method_ids[:1].id,
+            partner_id=resident["user"].partner_id.id,
+            demo_simulated_state="done",
+        )
+
+    @mute_logger("odoo.http")
+    def test_a_visitor_does_not_join_in_another_way(self):
+        """Core gives him the customer's own name; he is another payer all the same."""
+        other = self.demo_provider.payment_method_ids[:1].sudo()
+        other = other.copy({"code": "other", "active": True})
+        other.provider_ids = self.demo_provider
+        self._begin()
+        self.authenticate(None, None)
+        with self.assertRaisesRegex(JsonRpcException, "ValidationError"):
+            self._begin(payment_method_id=other.id)
+
+    def test_money_that_a_bill_does_not_need_is_told(self):
+        first = self._begin()
+        self._pass_minutes(first, 11)
+        self._login(self.other)
+        second = self._begin()
+        for tx in (first, second):
+            tx._set_done()
+            tx._post_process()
+        self.assertEqual(self.bill.payment_state, "paid")
+        exception = self.env["amr.exception"].search(
+            [("origin", "=", self.bill.name), ("state", "=", "open")]
+        )
+        self.assertIn(second.reference, exception.reason)
+        self.assertIn("100.00", exception.reason)
+        self.assertEqual(second.payment_id.move_id.state, "posted", "booked as well")
+
+    def test_a_visitor_is_not_shown_what_is_saved(self):
+        token = self.token.sudo()
+        page = f"/my/invoices/{self.bill.id}?access_token="
+        page += self.bill._portal_ensure_token()
+        name = token.display_name
+        own = self.url_open(page).text
+        self.assertIn(name, own)
+        self.authenticate(None, None)
+        visitor = self.url_open(page).text
+        self.assertIn(self.bill.name, visitor)
+        self.assertNotIn(name, visitor)
+        self.assertNotIn(token.payment_details, visitor)
 
     def test_a_payment_of_two_bills_does_not_hide_that_of_one(self):
         first = self._begin()

@@ -9,6 +9,7 @@ from . import amr_account
 from . import amr_agreement
 from . import amr_alarm
 from . import amr_command
+from . import amr_command_refusal
 from . import amr_exception
 from . import amr_installation
 from . import amr_meter
@@ -20,8 +21,10 @@ from . import account_chart_template
 from . import account_move
 from . import account_move_line
 from . import account_payment
+from . import account_payment_token
 from . import payment_provider
 from . import payment_transaction
+from . import payment_transaction_doubt
 from . import payment_transaction_log
 from . import payment_transaction_token
 from . import res_company

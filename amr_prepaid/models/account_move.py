@@ -59,7 +59,30 @@ class AccountMove(models.Model):
     def _post(self, soft=True):
         """Override of `account` to keep the wallets' account for wallets (I1)."""
         self.filtered(lambda m: not m.amr_wallet_id).line_ids._check_no_wallet_account()
+        self._check_energy_returned()
         return super()._post(soft=soft)
+
+    def _check_energy_returned(self):
+        """Check that no credit note pays for energy that its buyer keeps.
+
+        Once he is not supplied through that meter any more (he moved out, or it was
+        taken down), what was left on it may be credited.
+
+        :raises UserError: the energy of the sale is on the buyer's meter
+        """
+        refunds = self.filtered(lambda move: move.move_type == "out_refund")
+        for vend in refunds.reversed_entry_id.sudo().amr_vend_id:
+            if vend.state == "credited" and not vend._get_supply_obstacle():
+                raise UserError(
+                    self.env._(
+                        "The energy of order %(order)s is on meter %(meter)s, and "
+                        "nothing takes it off again: it cannot be credited while "
+                        "%(account)s is supplied through this meter.",
+                        order=vend.name,
+                        meter=vend.meter_id.number,
+                        account=vend.account_id.display_name,
+                    )
+                )
 
     def button_draft(self):
         """Override of `account`: what a wallet was moved by stays as it is."""

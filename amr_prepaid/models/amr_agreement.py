@@ -1,11 +1,46 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.amr_base.tools import dec
+from odoo.addons.amr_base.tools import claim_rows, dec
+
+from .amr_wallet import RESERVING_STATES
 
 
 class AmrAgreement(models.Model):
     _inherit = "amr.agreement"
+
+    def write(self, vals):
+        end = fields.Datetime.to_datetime(vals.get("date_to"))
+        if end:
+            self.check_access("write")
+            self.filtered(
+                lambda one: not one.date_to or end < one.date_to
+            )._check_orders_settled()
+        return super().write(vals)
+
+    def _check_orders_settled(self):
+        """Check that no order of these supplies is open: they are about to end.
+
+        What left for the meter may arrive when somebody else lives there, and until it
+        is known the meter is sold nothing else (decision 0036). Whoever sells at this
+        moment is sent back, and finds the supply ended.
+
+        :raises UserError: one sentence that names the order and what to do
+        """
+        prepaid = self.filtered(lambda one: one.payment_mode == "prepaid").sudo()
+        if not prepaid:
+            return
+        claim_rows(prepaid.meter_id)
+        vend = self.env["amr.vend"].search(
+            [
+                ("agreement_id", "in", prepaid.ids),
+                ("state", "in", RESERVING_STATES),
+            ],
+            order="id",
+            limit=1,
+        )
+        if vend:
+            raise UserError(vend.sudo()._get_unsettled_message())
 
     def _get_prepaid_unit_price(self):
         """Return the price of one unit today, tax and surcharges per unit included.

@@ -161,7 +161,8 @@ class AmrVend(models.Model):
         until a meter has power again.
         """
         return any(
-            command.state in ("queued", "sent") or command.tries > command.refusals
+            command.state in ("queued", "sent")
+            or command.tries > command._get_refusals()
             for command in self.command_ids
         )
 
@@ -179,6 +180,14 @@ class AmrVend(models.Model):
         )
 
     def _get_doubt_message(self):
+        if any(command._was_refused_unread() for command in self.command_ids):
+            return self.env._(
+                "Meter %(meter)s refused order %(order)s: read its credit now. If it "
+                "is still at purchase number %(number)s, the order can be given up.",
+                meter=self.meter_id.number,
+                order=self.name,
+                number=self.purchase_no - 1,
+            )
         return self.env._(
             "Nobody knows yet whether meter %(meter)s took the credit of order "
             "%(order)s: what was sent may still arrive. Go on with the order; the "
@@ -186,6 +195,26 @@ class AmrVend(models.Model):
             meter=self.meter_id.number,
             order=self.name,
             number=self.purchase_no,
+        )
+
+    def _get_unsettled_message(self):
+        """Return why a supply cannot end now, and what to do."""
+        values = {
+            "order": self.name,
+            "agreement": self.agreement_id.display_name,
+            "meter": self.meter_id.number,
+        }
+        if self.state != "exception":
+            return self.env._(
+                "Order %(order)s is on its way to meter %(meter)s: wait until it is "
+                "credited, then end %(agreement)s.",
+                **values,
+            )
+        return self.env._(
+            "Order %(order)s is not settled: go on with it or give it up, then end "
+            "%(agreement)s. If meter %(meter)s never answers again, replace it first; "
+            "then the order can be given up.",
+            **values,
         )
 
     def _get_doubtful_commands(self):

@@ -1,6 +1,6 @@
 from odoo import fields, models
 
-from odoo.addons.amr_base.tools import lock_rows
+from odoo.addons.amr_base.tools import dec, lock_rows
 
 
 class PaymentTransaction(models.Model):
@@ -28,8 +28,51 @@ class PaymentTransaction(models.Model):
             return
         booking = fresh.with_context(amr_payment_posted=True)
         super(PaymentTransaction, booking)._post_process()
+        for tx in fresh.filtered("amr_by_job"):
+            tx._finish_amr_payment()
         for tx in fresh.filtered("amr_vend_id"):
             tx._pay_amr_vend()
+        for tx in fresh.filtered("invoice_ids"):
+            tx._tell_extra_payment()
+
+    def _finish_amr_payment(self):
+        """Post the payment that an accountant began, or cancel it."""
+        payment = self.payment_id
+        if self.state == "error" and payment.state == "draft":
+            payment.action_cancel()
+        if self.state != "done" or payment.state not in ("draft", "canceled"):
+            return
+        if payment.state == "canceled":
+            payment.action_draft()  # by hand, while the provider took the money
+        payment.action_post()
+        lines = payment.move_id.line_ids | self.invoice_ids.line_ids
+        lines.filtered(
+            lambda line: (
+                line.account_id == payment.destination_account_id
+                and line.parent_state == "posted"
+                and not line.reconciled
+            )
+        ).reconcile()
+
+    def _tell_extra_payment(self):
+        """Open an exception when the bills did not need all the money that came in."""
+        payment = self.payment_id
+        if self.state != "done" or self.operation == "refund" or not payment:
+            return
+        left = -sum(
+            dec(line.amount_residual, 2)
+            for line in payment.move_id.line_ids
+            if line.account_id == payment.destination_account_id
+        )
+        if left > 0:
+            self._tell_amr(
+                self.env._(
+                    "Payment %(payment)s came in, and %(left)s of it were not needed: "
+                    "pay them back, or leave them for the next bill.",
+                    payment=self.reference,
+                    left=self.currency_id.format(float(left)),
+                )
+            )
 
     def _refund(self, amount_to_refund=None):
         """Override of `payment`: money in a wallet is not paid back behind it.

@@ -38,7 +38,8 @@ class PaymentTransaction(models.Model):
         """Return whether this payment is done, or may be done without the customer."""
         self.ensure_one()
         return self.state in ("pending", "authorized", "done") or (
-            self.state == "draft" and self.operation == "online_token"
+            self.state == "draft"
+            and (self.operation == "online_token" or self.amr_by_job)
         )
 
     def _is_amr_under_way(self):
@@ -137,14 +138,10 @@ class PaymentTransaction(models.Model):
         """
         message = self.env._(
             "Nobody knows yet whether payment %(payment)s was taken (%(why)s). Look it "
-            "up at the provider; it is not asked for again.",
+            "up at the provider; it is not asked for again. An accountant says on the "
+            "payment what he found.",
             payment=self.reference,
             why=why,
         )
         self._set_pending(state_message=message)
-        if self.amr_vend_id:
-            self.amr_vend_id._raise_exception(message)
-        for bill in self.invoice_ids:
-            self.env["amr.exception"]._raise_exception(
-                "ledger", message, community=bill.amr_community_id, origin=bill.name
-            )
+        self._tell_amr(message)

@@ -9,6 +9,7 @@ from .common import PrepaidCommon
 class TestAccessWalk(AccessWalk, PrepaidCommon):
     addon = "amr_prepaid"
     expected = {
+        "amr.charge.resolve": "- - - rwcd",
         "amr.meter.opening": "- r r r",
         "amr.vend": "- r r r",
         "amr.vend.resolve": "- rwcd rwcd rwcd",

@@ -50,6 +50,22 @@ class TestAccounting(PrepaidCommon):
         self.assertEqual(vend.wallet_id.balance, 100)
         self.assertEqual(vend.wallet_id.reserved, 99.60)
 
+    def test_energy_on_the_meter_is_not_credited(self):
+        """The customer would have the energy, and its money."""
+        vend = self._sell(100)
+        self._run_until_settled(vend)
+        note = vend.bill_move_id._reverse_moves([{"date": fields.Date.today()}])
+        with self.assertRaisesRegex(UserError, f"{vend.name} is on meter"):
+            note.action_post()
+        part = note.copy({"reversed_entry_id": vend.bill_move_id.id})
+        part.invoice_line_ids.quantity = 1
+        with self.assertRaisesRegex(UserError, "nothing takes it off"):
+            part.action_post()
+        self.meter.installation_ids.date_to = fields.Datetime.now()
+        note.action_post()
+        self.assertEqual(note.state, "posted", "what was left on it is paid back")
+        self.assertLedgerEqual()
+
     def test_the_energy_is_invoiced_when_the_meter_has_it(self):
         vend = self._sell(100)
         self._run_until_settled(vend)

@@ -82,6 +82,43 @@ class TestLateFrames(PrepaidCommon):
         self.assertEqual((vend.state, vend.purchase_no), ("cancelled", 0))
         self.assertEqual(self._available(), 100)
 
+    def _refuse_before_it_was_counted(self):
+        self.device.authenticator = None
+        vend = self._sell(100)
+        self._run_until_settled(vend)
+        vend.command_id.refusals = 0
+        self.env.cr.execute(
+            "UPDATE amr_meter SET credit_read_at = credit_read_at - interval '1 day'"
+            " WHERE id = %s",
+            [self.meter.id],
+        )
+        self.meter.invalidate_recordset()
+        return vend
+
+    def test_a_refusal_from_before_it_was_counted_is_found_in_what_was_kept(self):
+        vend = self._refuse_before_it_was_counted()
+        with self.assertRaisesRegex(UserError, "refused .* read its credit now"):
+            vend._cancel("refused")
+        self._read_credit()
+        vend._cancel("refused")
+        self.assertEqual((vend.state, vend.purchase_no), ("cancelled", 0))
+        self.assertEqual(self._available(), 100)
+
+    def test_a_meter_that_went_on_since_was_not_proven_to_refuse(self):
+        vend = self._refuse_before_it_was_counted()
+        self.device.adjust({"purchase_no": 1})
+        self._read_credit()
+        with self.assertRaises(UserError):
+            vend._cancel("refused")
+        self.assertTrue(vend._may_still_be_credited())
+
+    def test_a_frame_without_an_answer_was_not_refused(self):
+        vend = self._sell_late()
+        self._read_credit()
+        self.assertFalse(vend.command_id._was_refused())
+        with self.assertRaisesRegex(UserError, "may still arrive"):
+            vend._cancel("refused")
+
     def test_only_a_refusal_of_the_credit_itself_is_one(self):
         """Other error frames say nothing of whether the meter took it, or will."""
         for control, flags in ((0xC3, b"\x02\x00"), (0xD1, b"\x01")):
@@ -190,8 +227,12 @@ class TestLateFrames(PrepaidCommon):
     # === Between sale and sending === #
 
     def _move_out(self):
-        self.agreement.date_to = fields.Datetime.now() - timedelta(minutes=1)
+        """End the supply, as one who did not see the order that was sold meanwhile."""
         self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE amr_agreement SET date_to = %s WHERE id = %s",
+            [fields.Datetime.now() - timedelta(minutes=1), self.agreement.id],
+        )
         self.env.invalidate_all()
 
     def test_energy_is_not_sent_to_a_meter_that_went_elsewhere(self):
@@ -217,6 +258,32 @@ class TestLateFrames(PrepaidCommon):
         with self.assertRaisesRegex(UserError, "No meter is installed"):
             vend.action_retry()
         self.assertFalse(self.head_end.frames)
+
+    def test_a_supply_does_not_end_before_its_order_is_settled(self):
+        end = fields.Datetime.now()
+        vend = self._sell(100)
+        with self.assertRaisesRegex(UserError, f"{vend.name} is on its way"):
+            self.agreement.date_to = end
+        self._delay_credit()
+        self._run_until_settled(vend)
+        for later in (end, end + timedelta(days=3)):
+            with self.assertRaisesRegex(UserError, f"{vend.name} is not settled"):
+                self.agreement.date_to = later
+        self._arrive()
+        vend.action_retry()
+        self._run_until_settled(vend)
+        self.assertCredited(vend)
+        self.agreement.date_to = end
+        self.assertEqual(self.agreement.date_to, end)
+
+    def test_a_supply_ends_when_its_meter_is_gone_and_the_order_given_up(self):
+        vend = self._sell_late()
+        self.meter.installation_ids.date_to = fields.Datetime.now()
+        with self.assertRaisesRegex(UserError, "replace it first"):
+            self.agreement.date_to = fields.Datetime.now()
+        vend._cancel("the meter is in the workshop")
+        self.agreement.date_to = fields.Datetime.now()
+        self.assertEqual(self._available(), 100)
 
     def test_energy_is_not_sent_to_the_customer_who_came_after(self):
         vend = self._sell(100)
