@@ -66,27 +66,35 @@ CHECK_SQL = f"""
 """
 
 # What the register moved in an hour on the average of the days before, of what was in
-# use; some of them may lie in the delivery itself. NULL without a whole day.
+# use; NULL without a whole day. Most of a long delivery has its past in the delivery:
+# to look into the store costs PostgreSQL a plan over all its partitions.
 AVERAGE = """
-    CASE WHEN this.fresh AND before.kind = 'hourly'
-          AND (this.index < before.index
-               OR (this.index - before.index) * this.factor > this.spike_least)
-    THEN (SELECT (before.index - k.index
-                  + CASE WHEN k.index > before.index THEN 10 ^ this.digits ELSE 0 END)
-                 / EXTRACT(epoch FROM before.at - k.read_at) * 3600
-            FROM ((SELECT i.read_at, i.index FROM amr_interval i
-                    WHERE i.meter_id = this.meter_id AND i.register = this.register
-                      AND i.quality IN ('ok', 'estimated')
-                      AND i.read_at BETWEEN GREATEST(opened, before.at - this.past)
-                                        AND before.at - interval '1 day'
-                    ORDER BY i.read_at LIMIT 1)
-                  UNION ALL
-                  SELECT used_at[b + 1], used_index[b + 1]
-                    FROM width_bucket(GREATEST(opened, before.at - this.past)
-                                      - interval '1 microsecond', used_at) b
-                   WHERE used_at[b + 1] <= before.at - interval '1 day') k
-           ORDER BY k.read_at LIMIT 1)
-    END
+    average := NULL;
+    IF before.kind = 'hourly'
+       AND (this.index < before.index
+            OR (this.index - before.index) * this.factor > this.spike_least) THEN
+        bucket := width_bucket(GREATEST(opened, before.at - this.past)
+                               - interval '1 microsecond', used_at);
+        SELECT used_at[COALESCE(bucket, 0) + 1] AS at,
+               used_index[COALESCE(bucket, 0) + 1] AS index INTO old;
+        IF COALESCE(bucket, 0) = 0 THEN
+            SELECT k.at, k.index INTO old FROM (
+                (SELECT i.read_at AS at, i.index FROM amr_interval i
+                  WHERE i.meter_id = this.meter_id AND i.register = this.register
+                    AND i.quality IN ('ok', 'estimated')
+                    AND i.read_at BETWEEN GREATEST(opened, before.at - this.past)
+                                      AND before.at - interval '1 day'
+                  ORDER BY i.read_at LIMIT 1)
+                UNION ALL SELECT old.at, old.index) k
+             ORDER BY k.at LIMIT 1;
+        END IF;
+        IF old.at <= before.at - interval '1 day' THEN
+            average := (before.index - old.index
+                        + CASE WHEN old.index > before.index
+                               THEN 10 ^ this.digits ELSE 0 END)
+                       / EXTRACT(epoch FROM before.at - old.at) * 3600;
+        END IF;
+    END IF;
 """
 
 # As with readings; the past of hours is the days before.

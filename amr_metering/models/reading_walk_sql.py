@@ -12,12 +12,14 @@ from .reading_sql import AROUND, FINDING, LIMITED, MONTHS
 # ``spot`` is their ctid, ``first`` tells the first of a meter and register, and
 # ``next_index`` and ``next_at`` are of the known one that comes next. ``read`` is the
 # last in use that was read; what was estimated stands before other estimates only.
-# ``average`` is what the register moved in an hour before, where that matters.
+# ``average`` is what the register moved in an hour before; the statement says how it is
+# found, where that matters.
 WALK = """
     DO $$
     DECLARE
         this record; before record; read record; used record;
-        used_at timestamp[]; used_index numeric[]; opened timestamp; average numeric;
+        used_at timestamp[]; used_index numeric[]; opened timestamp;
+        bucket integer; old record; average numeric;
         fall varchar; odd varchar; held boolean;
     BEGIN
         FOR this IN {rows} LOOP
@@ -31,7 +33,7 @@ WALK = """
             IF this.fresh THEN
                 IF this.source = 'estimate' THEN before := used;
                 ELSE before := read; END IF;
-                average := {average};
+                {average}
                 fall := {fall};
                 odd := CASE WHEN (before.at = this.read_at AND before.kind = this.kind
                                     AND before.index = this.index) IS NOT TRUE
@@ -102,7 +104,7 @@ FALL = """
 
 WALK_SQL = WALK.format(
     table="amr_reading_checked",
-    average="NULL",
+    average="",
     fall=FALL,
     more=""", before_index = before.index, before_at = before.at,
                        after_at = this.next_at""",
