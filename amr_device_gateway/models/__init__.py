@@ -38,5 +38,7 @@ from . import amr_meter_concentrator
 from . import amr_command_concentrator
 from . import amr_read_scope_concentrator
 from . import amr_read_task_concentrator
+from . import amr_concentrator_report
 from . import amr_headend_event_concentrator
+from . import amr_headend_event_list
 from . import amr_headend_event_log

@@ -156,6 +156,21 @@ class AmrCommandConcentrator(models.Model):
             return [GDW376.read_collecting(one.terminal, sequence=1)]
         return self._protocol().read_clock(one.terminal, sequence=1)
 
+    def _mark_sent(self, frames):
+        if self.kind == "archive_download":
+            self.concentrator_id._note_sent_list()
+        return super()._mark_sent(frames)
+
+    def _on_done(self):
+        if self.kind in LISTS:
+            self.concentrator_id._take_reports_later()
+        return super()._on_done()
+
+    def _on_failed(self):
+        if self.kind in LISTS:
+            self.concentrator_id._report_uncompared(self.result)
+        return super()._on_failed()
+
     def _judge_reply(self, replies):
         verdict = super()._judge_reply(replies)
         if self.kind in COLLECTING and verdict == "accepted":

@@ -81,6 +81,14 @@ class AmrConcentratorList(models.Model):
             {"is_listed": True, "listed_at": fields.Datetime.now()}
         )
         (its - same).filtered("is_listed").is_listed = False
+        (its - same).place_since = fields.Datetime.now()
+
+    def _note_sent_list(self):
+        """Keep that what was at a measuring point may be another meter's from now on:
+        who is not known to be in the list is only now sent there."""
+        meters = self.env["amr.meter"].sudo().with_context(active_test=False)
+        its = meters.search([("concentrator_id", "=", self.id)])
+        its.filtered(lambda one: not one.is_listed).place_since = fields.Datetime.now()
 
     def _describe(self, row):
         """Return one line for a row of a list."""

@@ -142,18 +142,23 @@ class AmrHeadendEvent(models.Model):
                 "state": "done",
             }
         )
+        return record._take_in(event)
+
+    def _take_in(self, event):
+        """Do what an event says; the reason when it cannot be used, else None."""
+        whose = (self.event_id, self.headend)
         try:
             with self.env.cr.savepoint():
-                record._parse(event)
-                record._process()
+                self._parse(event)
+                self._process()
         except OperationalError:
             raise  # somebody else writes the same rows: the delivery is repeated
         except (EventError, UserError) as error:
-            _logger.info("Event %s of %s is not usable: %s", event_id, headend, error)
-            return record._reject(error)
+            _logger.info("Event %s of %s is not usable: %s", *whose, error)
+            return self._reject(error)
         except Exception as error:
-            _logger.exception("Event %s of %s cannot be taken in", event_id, headend)
-            return record._reject(error)
+            _logger.exception("Event %s of %s cannot be taken in", *whose)
+            return self._reject(error)
         return None
 
     def _reject(self, error):

@@ -1,8 +1,8 @@
-from odoo import fields, models
+from odoo import models
 from odoo.tools.translate import LazyTranslate
 
 from ..headend.protocols import registry
-from ..tools import FRESH, utc_of, wrong_time
+from ..tools import AHEAD, FRESH, utc_of, wrong_time
 from .amr_headend_event import DEVICE_SAYS, EventError
 
 _lt = LazyTranslate(__name__)
@@ -104,21 +104,22 @@ class AmrHeadendEventConcentrator(models.Model):
             names = {item.name.rpartition(".")[2] for item in decoded.values}
             kind = "monthly" if "freeze_month" in names else "daily"
         times = protocol.read_times_from(decoded)
-        zone, rows, lost = concentrator.community_id.tz, [], []
+        zone, rows = concentrator.community_id.tz, []
+        lost = self.env["amr.meter"]
         for point, indexes in protocol.points_from(decoded).items():
             if not times.get(point):
                 continue
             told_at = utc_of(times[point], zone)
             frozen_at = frozen and utc_of(frozen, zone)
-            if wrong_time(told_at, frozen_at, fields.Datetime.now() - FRESH):
+            if self._is_told_wrongly(told_at, frozen_at):
                 continue
             read_at = frozen_at or told_at
             meter = concentrator.meter_ids.filtered(
                 lambda one, point=point: one.measuring_point == point
             )
-            if not meter._is_read_by_frame(read_at):
+            if not meter._is_told_by_frame(read_at):
                 if meter.utility_id.code == "electricity":
-                    lost.append(meter.number)
+                    lost |= meter
                 continue
             rows += [
                 {
@@ -134,10 +135,16 @@ class AmrHeadendEventConcentrator(models.Model):
         if rows:
             self.env["amr.reading"].with_company(concentrator.company_id)._ingest(rows)
         if lost:
-            self._reject(
-                self.env._(
-                    "Not taken for meters %s: the concentrator's list was not seen to "
-                    "have them at that time. Compare its list of meters and read them.",
-                    ", ".join(lost),
-                )
-            )
+            self._keep_for_list(concentrator, lost)
+
+    def _is_told_wrongly(self, told_at, frozen_at):
+        """Return whether a value is of a wrong time, by when it came: taken in later,
+        an old one is not older, and one of a clock ahead not right.
+
+        :param datetime told_at: when the concentrator says to have read it; naive UTC
+        :param datetime frozen_at: of the freeze, or None
+        """
+        came_at = min(self._get_at(), self.create_date)
+        return told_at > self.create_date + AHEAD or bool(
+            wrong_time(told_at, frozen_at, came_at - FRESH)
+        )

@@ -34,13 +34,8 @@ class AmrHeadendEventUplink(models.Model):
 
     def _retry(self):
         """Take one uplink in again; ensure_one from the caller."""
-        try:
-            with self.env.cr.savepoint():
-                self.write({"state": "done", "error": False})
-                self._parse(self.body)
-                self._process()
-        except (EventError, UserError) as error:
-            self._reject(error)
+        self.write({"state": "done", "error": False})
+        return self._take_in(self.body)
 
     def _process_uplink(self):
         kind, _colon, device = self.link.partition(":")

@@ -20,6 +20,16 @@ class AmrLinkConcentrator(models.Model):
         for link in self:
             link.concentrator_count = counts.get(link, 0)
 
+    def _on_link_up(self):
+        """Compare the lists that nobody has looked at, or that reports wait for."""
+        result = super()._on_link_up()
+        self.concentrator_ids.filtered(
+            lambda one: (
+                (not one.compared_at and one.meter_ids) or one.sudo().awaiting_ids
+            )
+        )._compare_unasked()
+        return result
+
     @api.model
     def _get_error_text(self, error):
         return {

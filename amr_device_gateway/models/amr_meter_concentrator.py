@@ -4,16 +4,30 @@ from odoo.exceptions import ValidationError
 from ..headend.protocols import registry
 from ..headend.protocols.gdw376_archive import Archive
 from ..headend.protocols.gdw376_forward import Forwarded
-from ..tools import AHEAD
+from ..tools import AHEAD, FRESH
 
 FREE_POINTS = range(1, 2041)
+#: What changes when a measuring point may be another meter's, or this one at another.
+PLACE = (
+    "active",
+    "number",
+    "address",
+    "bus_address",
+    "model_id.protocol",
+    "measuring_point",
+    "link_id",
+    "concentrator_id.terminal",
+    "concentrator_id.link_id",
+    "concentrator_id.connection",
+    "concentrator_id.port",
+)
 
 
 class AmrMeterConcentrator(models.Model):
     """A meter behind a concentrator: its collector and its measuring point there."""
 
     _inherit = "amr.meter"  # pylint: disable=consider-merging-classes-inherited
-    _evidence = frozenset({"is_listed", "listed_at"})
+    _evidence = frozenset({"is_listed", "listed_at", "place_since"})
 
     collector_id = fields.Many2one(
         "amr.collector",
@@ -61,6 +75,13 @@ class AmrMeterConcentrator(models.Model):
         "concentrator read or froze before can be of the meter that was at the "
         "measuring point then, and is not taken: the meter is asked itself.",
     )
+    place_since = fields.Datetime(
+        "Place unchanged since",
+        compute="_compute_place_since",
+        store=True,
+        help="When it was last entered anew at its measuring point, the list was sent, "
+        "or the list was read back without it.",
+    )
     link_id = fields.Many2one(
         compute="_compute_link_id", store=True, readonly=False, precompute=True
     )
@@ -84,25 +105,17 @@ class AmrMeterConcentrator(models.Model):
         for meter in self.filtered("concentrator_id"):
             meter.link_id = meter.concentrator_id.link_id
 
-    @api.depends(
-        "active",
-        "number",
-        "address",
-        "bus_address",
-        "model_id.protocol",
-        "measuring_point",
-        "link_id",
-        "concentrator_id.terminal",
-        "concentrator_id.link_id",
-        "concentrator_id.connection",
-        "concentrator_id.port",
-    )
+    @api.depends(*PLACE)
     def _compute_is_listed(self):
         """Forget what the list said as soon as it can be another meter's place.
 
         Only reading the list back says more (``_keep_differences``).
         """
         self.is_listed = False
+
+    @api.depends(*PLACE)
+    def _compute_place_since(self):
+        self.place_since = fields.Datetime.now()
 
     @api.depends("concentrator_id")
     def _compute_measuring_point(self):
@@ -199,14 +212,40 @@ class AmrMeterConcentrator(models.Model):
         :param datetime moment: naive UTC, when it was read or frozen, or the earliest
             that it may have been
         """
+        return self._has_listed_index() and self.listed_at + AHEAD <= moment
+
+    def _has_listed_index(self):
         return (
             self.concentrator_id.is_framed
             and self.concentrator_id.protocol == "gdw376"
             and self.is_listed
             and bool(self.listed_at)
-            and self.listed_at + AHEAD <= moment
             and self.measuring_point > 0
             and self.utility_id.code == "electricity"
+        )
+
+    def _is_told_by_frame(self, moment):
+        """Whether what its concentrator told by itself is this meter's index.
+
+        Nobody can ask for it again. So what it read on the day before its list was seen
+        counts too, when nothing speaks against the place since before: the meter hung
+        there, no list was sent, and none was read back without it.
+
+        :param datetime moment: naive UTC, when it was read or frozen
+        """
+        if self._is_read_by_frame(moment):
+            return True
+        return (
+            self._has_listed_index()
+            and bool(self.place_since)
+            and self.place_since + AHEAD <= moment
+            and self.listed_at - FRESH <= moment
+            and self._is_installed_at(moment)
+        )
+
+    def _is_installed_at(self, moment):
+        return any(
+            one.date_from <= moment and not one.date_to for one in self.installation_ids
         )
 
     def _prepare_archive(self):

@@ -23,3 +23,4 @@ from . import test_uplink
 from . import test_worker_settings
 from . import test_concentrator
 from . import test_concentrator_reading
+from . import test_concentrator_report

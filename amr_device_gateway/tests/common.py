@@ -19,7 +19,7 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.job import Job
 
 CLIENT = "odoo.addons.amr_device_gateway.tools.exchange.HeadEndClient"
-JOB_MODELS = ("amr.command", "amr.read.task", "amr.meter")
+JOB_MODELS = ("amr.command", "amr.read.task", "amr.meter", "amr.concentrator")
 FIXED_CLOCK = 1_790_000_000.0
 
 

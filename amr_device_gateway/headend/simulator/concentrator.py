@@ -83,6 +83,12 @@ class Concentrator(Dtu):
         units = units_of([0], items.IMPORTANT_EVENTS, data)
         self.uplink(self._say(items.EVENTS, units, gdw376_frame.SEND))
 
+    def report(self, request):
+        """Tell by itself what it would answer to a request for values."""
+        frame = gdw376_frame.parse(request)
+        units = getattr(self, f"_afn_{frame.afn:02x}")(frame)
+        self.uplink(self._say(frame.afn, b"".join(units), gdw376_frame.SEND))
+
     # === METERS === #
 
     def local_now(self):
