@@ -100,6 +100,7 @@ class AmrCommandRadio(models.Model):
                 and one.state != "queued"
                 and not one._is_settled()
                 and (one.payload or {}).get("item")
+                and not one.payload.get("dropped")
                 and one.sent_at >= last
             )
         )
@@ -129,7 +130,8 @@ class AmrCommandRadio(models.Model):
             self._finish("failed", "not_done", str(error))
             return
         before, number = self.state, (self.payload or {}).get("item")
-        if not number or (self.payload or {}).get("transmitted_at"):
+        payload = self.payload or {}
+        if not number or payload.get("transmitted_at") or payload.get("dropped"):
             number = str(uuid.uuid4())  # the one before has left the queue
         self.payload = {"item": number}
         self._mark_sent([frame])
@@ -268,7 +270,7 @@ class AmrCommandRadio(models.Model):
 
         :param str device: devEUI
         :param str item: number of the downlink
-        :param str outcome: ``sent``, ``acknowledged`` or ``lost``
+        :param str outcome: ``sent``, ``acknowledged``, ``lost`` or ``dropped``
         :param datetime at: naive UTC
         """
         meter = self.env["amr.meter"].search([("radio_id", "=", device)])
@@ -283,6 +285,9 @@ class AmrCommandRadio(models.Model):
         for command in commands:
             payload = command.payload or {}
             if payload.get("item") != item:
+                continue
+            if outcome == "dropped":
+                command._note_dropped()
                 continue
             if not payload.get("transmitted_at"):
                 command.payload = {**payload, "transmitted_at": at.isoformat()}
@@ -302,3 +307,28 @@ class AmrCommandRadio(models.Model):
                 ),
             }.get(outcome, command.result)
             command._notify()
+
+    def _note_dropped(self):
+        """Go on from a frame that the network server took out of its queue.
+
+        It never left, so the meter has not heard it; unless it was told to be on the
+        air before: then the meter's report tells.
+        """
+        payload = self.payload or {}
+        if payload.get("transmitted_at") or payload.get("dropped"):
+            return
+        self.payload = {**payload, "dropped": True}
+        self._search_queued(self.meter_id)._enqueue()
+        if self._is_settled():
+            return
+        if self._may_send():
+            self.payload = {**self.payload, "again": True}
+            self._enqueue()
+            return
+        self._finish(
+            "failed",
+            "not_done",
+            self.env._(
+                "The network server took it out of its queue before the meter listened."
+            ),
+        )

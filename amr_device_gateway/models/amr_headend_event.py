@@ -6,6 +6,7 @@ from psycopg2 import OperationalError
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 from odoo.tools.constants import GC_UNLINK_LIMIT
 
 from ..headend.protocols import registry
@@ -90,17 +91,15 @@ class AmrHeadendEvent(models.Model):
         :return: ``{"accepted": [ids], "rejected": [{"id", "error"}]}``
         """
         accepted, rejected = [], []
-        known = self._get_known(events)
+        claimed = self._claim(events)
         for event in events:
             event_id = self._get_event_id(event)
             if event_id is None:
                 rejected.append({"id": None, "error": "An event needs an id (a UUID)."})
                 continue
             accepted.append(event_id)
-            if event_id in known:
-                continue
-            known.add(event_id)
-            error = self._receive_one(headend, event_id, event)
+            record = claimed.pop(event_id, None)
+            error = record and record._receive_one(headend, event)
             if error:
                 rejected.append({"id": event_id, "error": error})
         return {"accepted": accepted, "rejected": rejected}
@@ -116,33 +115,47 @@ class AmrHeadendEvent(models.Model):
         return event_id
 
     @api.model
-    def _get_known(self, events):
-        """Return the ids of events that have been taken in before."""
-        event_ids = [self._get_event_id(event) for event in events]
-        return set(
-            self.search([("event_id", "in", list(filter(None, event_ids)))]).mapped(
-                "event_id"
-            )
-        )
+    def _claim(self, events):
+        """Return new records, by their events' ids, for what was not taken in before.
 
-    @api.model
-    def _receive_one(self, headend, event_id, event):
+        A delivery that the head-end believes lost may still be under way: this one is
+        then repeated by Odoo, and finds those events known.
+        """
+        event_ids = list(filter(None, map(self._get_event_id, events)))
+        moment, user = self.env.cr.now(), self.env.uid
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO amr_headend_event (event_id, state, create_uid, create_date,
+                                               write_uid, write_date)
+                SELECT event_id, 'done', %s, %s, %s, %s
+                  FROM unnest(%s::varchar[]) WITH ORDINALITY AS e (event_id, place)
+                 ORDER BY place
+                    ON CONFLICT (event_id) DO NOTHING
+                RETURNING event_id, id
+                """,
+                *(user, moment, user, moment),
+                event_ids,
+            ),
+            log_exceptions=False,
+        )
+        return {name: self.browse(number) for name, number in self.env.cr.fetchall()}
+
+    def _receive_one(self, headend, event):
         """Take in one event; the reason when it cannot be used, else None.
 
         Whatever goes wrong with it stays its own trouble: the head-end delivers in
         order, so an event that is refused for ever would hold up all behind it.
         """
         kind = event.get("type")
-        record = self.create(
+        self.write(
             {
-                "event_id": event_id,
                 "headend": headend,
                 "type": kind if kind in TYPES else False,
                 "body": event,
-                "state": "done",
             }
         )
-        return record._take_in(event)
+        return self._take_in(event)
 
     def _take_in(self, event):
         """Do what an event says; the reason when it cannot be used, else None."""

@@ -6,6 +6,8 @@ from ..tools import count
 from .amr_headend_event import EventError
 
 FLOOD = "unknown terminals"
+#: Within this time two devices of one number have ended each other's sessions.
+TURNS = timedelta(hours=6)
 
 
 class AmrHeadendEventLink(models.Model):
@@ -31,26 +33,41 @@ class AmrHeadendEventLink(models.Model):
     def _process_link_replaced(self):
         """A second log-in ended an open session: kept to be looked at.
 
-        From the address of the first one the older line broke unnoticed; from another
-        one two devices may have the same number, and then each answers for the other.
+        One device whose line broke unnoticed comes again, in mobile networks from
+        another address. When the address it had before takes over again, two devices
+        have the same number, and each answers for the other.
         """
         link, body = self.link_id, self.body
         peer, old = _host(body.get("peer")), _host(body.get("old"))
         if link.state != "active" or not peer or not old or peer == old:
             return
+        if not self._was_replaced_lately(peer):
+            return
         self._raise_once(
             f"{link.key} twice",
             self.env._(
-                "%(link)s logged in from %(peer)s while it was logged in from %(old)s. "
-                "Either its line broke unnoticed and it got another address, or two "
-                "devices have the same terminal number: compare the number set in "
-                "each device.",
+                "%(link)s logs in from %(peer)s and from %(old)s by turns: two devices "
+                "have the same terminal number, and each answers for the other. "
+                "Compare the number set in each device.",
                 link=link.display_name,
                 peer=peer,
                 old=old,
             ),
             link.community_id,
         )
+
+    def _was_replaced_lately(self, host):
+        """Return whether this link had a session from a host that another one ended."""
+        since = self.at - TURNS
+        earlier = self.search(
+            [
+                ("type", "=", "link_replaced"),
+                ("link_id", "=", self.link_id.id),
+                ("at", ">", since),
+                ("id", "!=", self.id),
+            ]
+        )
+        return any(_host((one.body or {}).get("old")) == host for one in earlier)
 
     @api.model
     def _raise_once(self, origin, reason, community=None):

@@ -2,6 +2,8 @@ import uuid
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
+from psycopg2.errors import SerializationFailure
+
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -174,21 +176,47 @@ class TestHeadendEvent(GatewayCommon):
     def _exceptions(self):
         return self.env["amr.exception"].search([("kind", "=", "device")])
 
-    def test_a_second_log_in_from_another_address_is_for_people(self):
+    def test_two_devices_that_log_in_by_turns_are_for_people(self):
         before = self._exceptions()
-        self._receive(self._twice())
+        self._receive(self._twice("10.0.0.1", "10.0.0.1"))
         self.assertEqual(self._exceptions(), before, "the same line, anew")
+        for number in range(3):
+            self._receive(self._twice(f"10.9.9.{number + 1}", f"10.9.9.{number}"))
+        self.assertEqual(self._exceptions(), before, "new addresses of the carrier's")
         for _time in range(2):
-            self._receive(self._twice(peer="10.9.9.9:7"))
+            self._receive(self._twice("10.9.9.2", "10.9.9.3"))
+            self._receive(self._twice("10.9.9.3", "10.9.9.2"))
         found = self._exceptions() - before
         self.assertEqual(len(found), 1)
         self.assertEqual(found.community_id, self.community)
-        self.assertRegex(found.reason, "10.9.9.9.*10.0.0.1")
+        self.assertRegex(found.reason, "10.9.9.2.*10.9.9.3")
         administrator = self._operator("twice", "amr_base.group_community_admin")
         self.assertTrue(found.with_user(administrator).has_access("read"))
 
-    def _twice(self, **vals):
-        return self._event("link_replaced", old="10.0.0.1:9", **vals)
+    def test_an_address_that_comes_back_much_later_is_chance(self):
+        before = self._exceptions()
+        self._receive(self._twice("10.9.9.2", "10.9.9.1"))
+        late = "2026-03-02T08:00:00+00:00"
+        self._receive(self._twice("10.9.9.1", "10.9.9.2", at=late))
+        self.assertEqual(self._exceptions(), before)
+
+    def _twice(self, peer, old, **vals):
+        return self._event("link_replaced", peer=f"{peer}:5", old=f"{old}:9", **vals)
+
+    def test_two_deliveries_at_one_moment_take_an_event_in_once(self):
+        """The first was thought lost: the second is repeated, and finds it known."""
+        event = self._event("link_down", link="dtu:99000099999")
+        with self.registry.cursor() as other:
+            self.env(cr=other)["amr.headend.event"]._receive("field-1", [event])
+        self.addCleanup(self._forget, event["id"])
+        with self.assertRaises(SerializationFailure), self.env.cr.savepoint():
+            self._receive(event)
+
+    def _forget(self, event_id):
+        with self.registry.cursor() as other:
+            other.execute(
+                "DELETE FROM amr_headend_event WHERE event_id = %s", [event_id]
+            )
 
     def test_strangers_are_listed_so_many_an_hour(self):
         self.env["ir.config_parameter"].set_param("amr.unknown_per_hour", "2")

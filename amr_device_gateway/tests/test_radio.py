@@ -203,6 +203,46 @@ class TestRadio(GatewayCommon):
         self._report()  # it comes back after all
         self.assertRecordValues(command, [{"state": "done", "outcome": "done"}])
 
+    # === What the network server drops === #
+
+    def test_what_was_dropped_in_time_is_handed_over_anew(self):
+        command = self._shut()
+        (first,) = self.head_end.queue
+        self.head_end.queue.clear()
+        for _time in range(2):
+            self._receipt("dropped", first)
+            self.run_jobs()
+        self.assertRecordValues(command, [{"state": "sent", "tries": 2}])
+        self.assertNotIn(first, self.head_end.queue)
+        self._deliver()
+        self._later(hours=1)
+        self._report()
+        self.assertEqual(command.state, "done")
+
+    def test_what_expired_in_the_queue_was_not_done(self):
+        command = self._shut()
+        self._later(days=4)
+        self._receipt("dropped")
+        self.assertRecordValues(command, [{"state": "failed", "outcome": "not_done"}])
+        self.assertIn("before the meter listened", command.result)
+
+    def test_what_was_given_up_as_unknown_and_then_dropped_was_not_done(self):
+        """And what waited for it to leave goes on."""
+        cut, back = self._overdue()
+        self.assertEqual(back.state, "queued")
+        self._receipt("dropped", cut.payload["item"])
+        self.run_jobs()
+        self.assertRecordValues(cut, [{"state": "failed", "outcome": "not_done"}])
+        self.assertRecordValues(back, [{"state": "sent", "tries": 1}])
+
+    def test_a_frame_that_was_on_the_air_is_not_said_to_be_dropped(self):
+        command = self._shut()
+        item = next(iter(self.head_end.queue))
+        self._receipt(item=item)
+        self._later(days=4)
+        self._receipt("dropped", item)
+        self.assertEqual(command.state, "sent")
+
     # === What is still in the network server's queue === #
 
     def _overdue(self):

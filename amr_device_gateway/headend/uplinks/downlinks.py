@@ -4,7 +4,8 @@ A device listens only after it has spoken: the network server keeps what it is h
 until then, and tells by events what became of it. Source: ChirpStack v4, MQTT
 integration: ``application/ID/device/EUI/command/down`` (devEui, confirmed, fPort,
 data, id, expiresAt; older servers pass over the last), events ``txack`` (a gateway
-sends it) and ``ack`` (confirmed, or not).
+sends it), ``ack`` (confirmed, or not) and ``log`` with the codes EXPIRED and
+DOWNLINK_PAYLOAD_SIZE (taken out of the queue unsent; ``queue_item_id`` in its context).
 """
 
 import base64
@@ -15,7 +16,9 @@ from typing import NamedTuple
 
 from .profile import NAMESPACE, MessageError, moment_of
 
-EVENTS = ("txack", "ack")
+EVENTS = ("txack", "ack", "log")
+#: Codes of ``log`` that end a downlink; the others are not about any.
+DROPPED = ("EXPIRED", "DOWNLINK_PAYLOAD_SIZE")
 EUI = re.compile(r"[0-9a-f]{16}")
 #: The number of an application: a UUID, in older versions a number.
 APPLICATION = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -29,7 +32,8 @@ class DownlinkError(ValueError):
 
 
 class Receipt(NamedTuple):
-    """What became of a downlink: ``sent``, ``acknowledged`` or ``lost``."""
+    """What became of a downlink: ``sent``, ``acknowledged``, ``lost`` or
+    ``dropped`` (it never left)."""
 
     id: str
     device: str
@@ -83,18 +87,21 @@ def command(message):
 
 
 def receipt(name, body):
-    """:class:`Receipt` of the event ``name``.
+    """:class:`Receipt` of the event ``name``, None when it tells of something else.
 
     :raises MessageError: a sentence
     """
     try:
         event = json.loads(body)
+        if name == "log" and event.get("code") not in DROPPED:
+            return None
         device = event["deviceInfo"]["devEui"].lower()
-        item = str(uuid.UUID(event["queueItemId"]))
+        number = event["context"]["queue_item_id"] if name == "log" else None
+        item = str(uuid.UUID(number or event["queueItemId"]))
         at = moment_of(event["time"]) if event.get("time") else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise MessageError("The event tells of no downlink.") from None
-    outcome = "sent"
+    outcome = "dropped" if name == "log" else "sent"
     if name == "ack":
         outcome = "acknowledged" if event.get("acknowledged") else "lost"
     text = "\x1f".join((device, item, outcome, at or ""))

@@ -63,10 +63,12 @@ class Sink:
     def receipt(self, profile, name, body):
         """Queue what became of a downlink.
 
-        :param str name: the event's, ``txack`` or ``ack``
+        :param str name: the event's, one of ``downlinks.EVENTS``
         :raises MessageError: a sentence
         """
         receipt = downlinks.receipt(name, body)
+        if not receipt:
+            return
         self.spool.put(
             "downlink",
             f"{profile.kind}:{receipt.device}",

@@ -660,9 +660,14 @@ def test_a_downlink_goes_through_mosquitto_and_its_receipts_come_back(world):
                 told = json.dumps({**about, "acknowledged": True})
                 await server.publish(f"{base}/ack", told, qos=1)
             await server.publish(f"{base}/ack", json.dumps(about), qos=1)
-        last = await place.odoo.event("downlink", number=3)
+            about["context"] = {"queue_item_id": about.pop("queueItemId")}
+            for code in ("UPLINK_F_CNT_RESET", "EXPIRED"):
+                log = json.dumps({**about, "level": "ERROR", "code": code})
+                await server.publish(f"{base}/log", log, qos=1)
+        last = await place.odoo.event("downlink", number=4)
         found = [one for one in place.odoo.events if one["type"] == "downlink"]
-        assert [one["outcome"] for one in found] == ["sent", "acknowledged", "lost"]
+        outcomes = ["sent", "acknowledged", "lost", "dropped"]
+        assert [one["outcome"] for one in found] == outcomes
         assert {one["item"] for one in found} == {NUMBER}
         assert (last["link"], last["at"]) == (
             f"lora:{EUI}",
