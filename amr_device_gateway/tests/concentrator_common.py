@@ -26,6 +26,12 @@ class ConcentratorCommon(GatewayCommon):
             }
         )
 
+    def _dismount(self, meter):
+        """Take a meter down: it may be archived afterwards."""
+        meter.installation_ids.write(
+            {"date_to": fields.Datetime.now(), "end_index": meter.latest_index}
+        )
+
     @classmethod
     def _line(cls, code, building=None):
         building = building or cls.building

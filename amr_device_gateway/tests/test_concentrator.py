@@ -295,12 +295,15 @@ class TestConcentrator(ConcentratorCommon):
             ("concentrator_id", False),
         ):
             with self.subTest(field=field), self.env.cr.savepoint():
+                if field == "active":
+                    self._dismount(meter)
                 meter.sudo().is_listed = True
                 meter[field] = value
                 self.assertFalse(meter.is_listed)
         meter.concentrator_id = self.concentrator
         meter.sudo().is_listed = True
-        self.assertFalse(meter.copy({"number": "990000007775"}).is_listed)
+        other = {"number": "990000007775", "address": "990000007775"}
+        self.assertFalse(meter.copy(other).is_listed)
         meter.sudo().is_listed = True
         self.concentrator.line_id = spare  # another terminal
         self.assertFalse(meter.is_listed)

@@ -269,6 +269,7 @@ class TestConcentratorReading(WithHeadEnd, ConcentratorCommon):
         self._start()
         old, point = self.few[0], self.few[0].measuring_point
         new = self._meters(1, 9_900_004_900, measuring_point=77)
+        self._dismount(old)
         old.active = False
         new.measuring_point = point
         task = self._task(scope="meters", meter_ids=[(6, 0, new.ids)])

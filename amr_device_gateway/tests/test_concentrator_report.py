@@ -130,6 +130,7 @@ class TestConcentratorReport(WithHeadEnd, ConcentratorCommon):
         self._tell()
         old = self.two[0]
         new = self._meters(1, 9_900_004_900, measuring_point=77)
+        self._dismount(old)
         old.active = False
         new.measuring_point = 1
         self.env.flush_all()
