@@ -17,6 +17,9 @@ class AmrConcentratorReport(models.Model):
 
     awaiting_ids = fields.One2many("amr.headend.event", "awaited_id")
 
+    def _tells_its_list(self):
+        return self.is_framed and self.protocol == "gdw376"
+
     def _compare_unasked(self):
         """Compare lists without a person who says so, each now and then only."""
         now = fields.Datetime.now()
@@ -33,7 +36,7 @@ class AmrConcentratorReport(models.Model):
             & Domain("kind", "in", LISTS)
             & recent
         )
-        due = self.filtered(lambda one: one.is_framed and one.link_id)
+        due = self.filtered(lambda one: one._tells_its_list() and one.link_id)
         (due - known.concentrator_id)._command("archive_compare")
 
     def _take_reports_later(self):

@@ -34,6 +34,8 @@ class AmrHeadendEventList(models.Model):
                 ", ".join(meters.mapped("number")),
             )
         )
+        if not concentrator._tells_its_list():
+            return
         if not self.env.context.get("amr_list_compared"):
             self.awaited_id = concentrator
             concentrator._compare_unasked()

@@ -181,6 +181,14 @@ class TestConcentratorReport(WithHeadEnd, ConcentratorCommon):
         link._on_link_up()
         self.assertEqual(len(self._commands()), 1)
 
+    def test_a_list_that_is_kept_at_the_device_is_not_asked_for(self):
+        """Q/GDW 130-2005 has no such question."""
+        self.concentrator.protocol = "gdw130"
+        self.concentrator.link_id._on_link_up()
+        self._tell()
+        self.assertFalse(self._commands())
+        self.assertFalse(self._readings())
+
     def test_a_list_that_cannot_be_read_is_reported_and_tried_later(self):
         self.device.silent = True
         self._tell()
