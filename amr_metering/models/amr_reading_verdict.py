@@ -156,8 +156,8 @@ class AmrReadingVerdict(models.Model):
                 "be bypassed."
             ),
             "missing": self.env._(
-                "Meter %(meter)s has had no freeze since %(day)s; read it again or "
-                "look at its connection."
+                "Meter %(meter)s has had no usable freeze since %(day)s; decide on its "
+                "readings that are held back, read it again or look at its connection."
             ),
             "sum": self.env._(
                 "Master meter %(meter)s measured %(usage)s %(unit)s, its sub-meters "

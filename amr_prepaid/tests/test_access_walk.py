@@ -30,6 +30,17 @@ class TestAccessWalk(AccessWalk, PrepaidCommon):
     def _make_wizard(self, name):
         if not self.env["amr.vend"].search_count([], limit=1):
             self._sell(100)
+        if not self.env["payment.transaction"].search_count([], limit=1):
+            self.env["payment.transaction"].create(
+                {
+                    "provider_id": self.env["payment.provider"].search([], limit=1).id,
+                    "payment_method_id": self.env.ref("payment.payment_method_card").id,
+                    "reference": "walk",
+                    "amount": 1,
+                    "currency_id": self.company.currency_id.id,
+                    "partner_id": self.partner.id,
+                }
+            )
         return super()._make_wizard(name)
 
     def _get_foreign_records(self):
