@@ -103,17 +103,25 @@ class AgreementBook:
         ]
 
     def _read_readings(self):
-        """Usable readings at the cuts, and exactly at the changes of price."""
+        """Usable readings at the cuts, and exactly at the changes of price.
+
+        Where the meter or the customer changes, what was typed for that very moment
+        wins over a freeze: both sides were told that index.
+        """
         wanted = set()
         for agreement in self.agreements:
             tolerance = agreement.company_id.amr_closing_tolerance * 3600
             changes = {price.start for price in self.prices(agreement)}
+            seams = self._get_seams(agreement)
             for gap, parts in self.gaps[agreement.id]:
                 changes |= set(self._year_starts(agreement, *gap))
                 for meter, start, end in parts:
-                    wanted |= {(meter.id, start, tolerance), (meter.id, end, tolerance)}
                     wanted |= {
-                        (meter.id, change, 0)
+                        (meter.id, moment, tolerance, moment in seams)
+                        for moment in (start, end)
+                    }
+                    wanted |= {
+                        (meter.id, change, 0, False)
                         for change in changes
                         if start < change < end
                     }
@@ -124,18 +132,22 @@ class AgreementBook:
                 SELECT DISTINCT ON (w.meter_id, w.moment, r.register)
                        w.meter_id, r.register, w.moment, r.index, r.quality, r.read_at
                   FROM unnest(%(meters)s::int[], %(moments)s::timestamp[],
-                              %(seconds)s::int[]) AS w(meter_id, moment, seconds)
+                              %(seconds)s::int[], %(seams)s::boolean[])
+                       AS w(meter_id, moment, seconds, seam)
                   JOIN amr_reading r ON r.meter_id = w.meter_id
                    AND r.read_at BETWEEN w.moment - make_interval(secs => w.seconds)
                                      AND w.moment + make_interval(secs => w.seconds)
                  WHERE r.superseded_by_id IS NULL AND r.quality <> 'suspect'
                  ORDER BY w.meter_id, w.moment, r.register,
                        abs(EXTRACT(epoch FROM r.read_at - w.moment)),
+                       (w.seam AND r.source = 'manual'
+                        AND r.read_at = w.moment) DESC,
                        r.kind IN ('daily', 'monthly') DESC, r.quality = 'ok' DESC, r.id
                 """,
-                meters=[meter for meter, _moment, _tolerance in wanted],
-                moments=[moment for _meter, moment, _tolerance in wanted],
-                seconds=[tolerance for _meter, _moment, tolerance in wanted],
+                meters=[meter for meter, *_rest in wanted],
+                moments=[moment for _meter, moment, *_rest in wanted],
+                seconds=[tolerance for *_rest, tolerance, _seam in wanted],
+                seams=[seam for *_rest, seam in wanted],
             )
         )
         return {
@@ -145,6 +157,13 @@ class AgreementBook:
             )
             for meter, register, moment, index, quality, read_at in rows
         }
+
+    def _get_seams(self, agreement):
+        """The moments at which the meter or the customer of an agreement changes."""
+        seams = {agreement.date_from, agreement.date_to}
+        for one in self.installations.get(agreement.point_id, ()):
+            seams |= {one.date_from, one.date_to}
+        return seams
 
     # === What the engine takes === #
 

@@ -103,3 +103,62 @@ class TestRates(BillingCommon):
             self._get_figures(charges - old),
             [("t1", 112.5, 120, 7.5, 9.0), ("t4", 244, 300, 56, 16.8)],
         )
+
+    def test_what_was_typed_at_midnight_is_billed_whatever_comes_later(self):
+        """A freeze of the very moment of a change leaves no use to nobody."""
+        new = self.meter.copy({"number": "990000000009", "address": "990000000009"})
+        self.env["amr.meter.replace"].create(
+            {
+                "point_id": self.point.id,
+                "moment": self.community._local_midnight(date(2026, 1, 20)),
+                "closing_index": 356.5,
+                "closing_t1": 112.5,
+                "closing_t4": 244,
+                "new_meter_id": new.id,
+                "opening_index": 8,
+                "opening_t1": 5,
+                "opening_t4": 3,
+                "reason": "Broken display",
+            }
+        ).action_replace()
+        self._freeze(date(2026, 1, 20), 110, register="t1")
+        self._freeze(date(2026, 1, 20), 4, new, "t1")
+        self._freeze_all(FEBRUARY, 25, 33, new)
+        self.assertEqual(
+            self._get_figures(self._bill().charge_ids),
+            [
+                ("t1", 100, 112.5, 12.5, 15.0),
+                ("t1", 5, 25, 20, 24.0),
+                ("t4", 200, 244, 44, 13.2),
+                ("t4", 3, 33, 30, 9.0),
+            ],
+        )
+
+    def test_a_transfer_at_midnight_is_billed_as_typed(self):
+        account = self.env["amr.account"].create(
+            {
+                "partner_id": self.env["res.partner"].create({"name": "Li Si"}).id,
+                "community_id": self.community.id,
+            }
+        )
+        change = self.env["amr.occupancy.change"].create(
+            {
+                "room_id": self.room.id,
+                "moment": self.community._local_midnight(date(2026, 1, 20)),
+                "account_id": account.id,
+            }
+        )
+        change.line_ids.write({"index": 356.5, "t1": 112.5, "t4": 244})
+        change.action_change()
+        self._freeze_all(date(2026, 1, 20), 111, 242)
+        self._freeze_all(FEBRUARY, 120, 300)
+        charges = self._bill().charge_ids
+        self.assertEqual(
+            self._get_figures(charges),
+            [
+                ("t1", 100, 112.5, 12.5, 15.0),
+                ("t1", 112.5, 120, 7.5, 9.0),
+                ("t4", 200, 244, 44, 13.2),
+                ("t4", 244, 300, 56, 16.8),
+            ],
+        )

@@ -14,7 +14,8 @@ RATES = tuple(name for name, _label in RATE_LABELS)
 
 # What each rate last showed since a moment, by the newest usable value of either store:
 # one step into the index of each, however much a meter has sent. At one moment the
-# reading counts before the hour.
+# reading counts before the hour. Hours are looked for next to the meter's last reading
+# only, not in the partitions of other years: each midnight of theirs is a reading.
 LAST_SQL = """
     SELECT m.id AS meter_id, g.register, k.index, k.read_at
       FROM amr_meter m
@@ -33,10 +34,39 @@ LAST_SQL = """
               WHERE meter_id = m.id AND register = g.register
                 AND quality = ANY(%(qualities)s)
                 AND read_at >= COALESCE(i.date_from, '-infinity')
+                AND read_at >= COALESCE(m.latest_at - interval '40 days', '-infinity')
               ORDER BY read_at DESC LIMIT 1)) newest
          ORDER BY read_at DESC, rank LIMIT 1) k
      WHERE m.id = ANY(%(ids)s)
      ORDER BY m.id, g.register
+"""
+
+# The total less its rates at the last moment at which all of them are known, in either
+# store. Where one shows two indexes at a moment, all are taken of the same kind if they
+# can be.
+DISTANCE_SQL = """
+    WITH since AS (
+        SELECT COALESCE(max(date_from), '-infinity') AS at FROM amr_installation
+         WHERE meter_id = %(meter)s AND date_to IS NULL
+    ), shown AS (
+        SELECT DISTINCT ON (read_at, register) read_at, register, index FROM (
+            SELECT read_at, register, index, id,
+                   CASE WHEN kind IN ('daily', 'monthly') THEN 1 ELSE 2 END AS rank
+              FROM amr_reading, since
+             WHERE meter_id = %(meter)s AND register = ANY(%(registers)s)
+               AND superseded_by_id IS NULL AND quality = 'ok' AND read_at >= since.at
+             UNION ALL
+            SELECT read_at, register, index, id, 3
+              FROM amr_interval, since
+             WHERE meter_id = %(meter)s AND register = ANY(%(registers)s)
+               AND quality = 'ok' AND read_at >= since.at
+               AND read_at BETWEEN %(hours_until)s::timestamp - interval '40 days'
+                               AND %(hours_until)s) known
+         ORDER BY read_at, register, rank, id DESC
+    )
+    SELECT sum(CASE register WHEN 'total' THEN index ELSE -index END) FROM shown
+     GROUP BY read_at HAVING count(*) = cardinality(%(registers)s)
+     ORDER BY read_at DESC LIMIT 1
 """
 
 
@@ -75,6 +105,7 @@ class AmrMeter(models.Model):
         """
         self.env["amr.reading"].flush_model()
         self.env["amr.installation"].flush_model(["meter_id", "date_from", "date_to"])
+        self.flush_model(["latest_at"])
         rows = self.env.execute_query(
             SQL(
                 LAST_SQL,
@@ -112,7 +143,8 @@ class AmrMeter(models.Model):
         :param Decimal index: of the total
         :param dict rates: ``{register: Decimal index}``
         :param bool apart: the total of this meter is not the sum of its rates
-        :raises UserError: a rate runs backwards, or the rates do not make the total
+        :raises UserError: a rate runs backwards or was read otherwise at that very
+            moment, or the rates do not make the total
         """
         self._check_rates_forward(moment, rates)
         if rates and not apart:
@@ -140,6 +172,19 @@ class AmrMeter(models.Model):
             index = rates.get(rate)
             if index is None:
                 continue
+            if read_at == moment and index != before:
+                raise UserError(
+                    self.env._(
+                        "Meter %(meter)s: %(rate)s was read %(before)s at %(time)s, at "
+                        "that very moment, so it cannot be %(index)s. Take "
+                        "%(before)s, or another moment.",
+                        meter=self.number,
+                        rate=labels[rate],
+                        before=before,
+                        time=self._format_moment(read_at),
+                        index=index,
+                    )
+                )
             fallen = index < before and not self._is_rolled_over(before, index)
             if fallen or read_at > moment:
                 raise UserError(
@@ -162,7 +207,9 @@ class AmrMeter(models.Model):
         """
         model = self.model_id
         capacity = Decimal(10) ** model.digits
-        expected = (sum(rates.values()) + self._get_rates_distance(rates)) % capacity
+        expected = sum(rates.values()) + self._get_rates_distance(rates)
+        # Decimal's remainder keeps the sign: a turned total is less than its rates
+        expected = (expected % capacity + capacity) % capacity
         allowed = len(rates) * Decimal(1).scaleb(-model.decimals)
         away = abs(index - expected)
         if min(away, capacity - away) > allowed:
@@ -179,12 +226,20 @@ class AmrMeter(models.Model):
             )
 
     def _get_rates_distance(self, rates):
-        """Return the total less its rates where all were last read at one moment."""
+        """Return the total less its rates where all were last known at one moment.
+
+        :param rates: the registers that are asked for
+        :return: Decimal, 0 where they were never known together
+        """
         last = self._get_last_rates()[self.id]
-        moments = {last[rate][1] if rate in last else None for rate in rates}
-        if len(moments) > 1 or None in moments:
+        if not set(rates) <= set(last):
             return Decimal(0)
-        total = self.env["amr.reading"]._usable_at(self, *moments).get(self.id)
-        if not total:
-            return Decimal(0)
-        return dec(total.index) - sum(last[rate][0] for rate in rates)
+        rows = self.env.execute_query(
+            SQL(
+                DISTANCE_SQL,
+                meter=self.id,
+                registers=["total", *rates],
+                hours_until=max(last[rate][1] for rate in rates),
+            )
+        )
+        return dec(rows[0][0]) if rows else Decimal(0)

@@ -19,5 +19,6 @@ INSTALLED_SQL = """
 ASKED_IN_VAIN = """
     EXISTS (SELECT 1 FROM amr_read_task_line l JOIN amr_read_task t ON t.id = l.task_id
              WHERE l.meter_id = {meter} AND l.state = 'missing' AND t.kind = 'daily'
-               AND t.freeze_date > {day}::date - 31 AND t.freeze_date <= {day}::date)
+               AND t.freeze_date > ({day})::date - 31
+               AND t.freeze_date <= ({day})::date)
 """

@@ -110,10 +110,11 @@ AROUND_STORE = f"""
 """
 # Only what was read counts as a neighbour: an estimate gives way to a reading, not the
 # reverse.
-# A meter whose total began anew, as overhauled, has no rate that goes on.
+# A meter whose total began anew, as overhauled, has no rate that goes on. At what its
+# rates began is not known: nothing is compared across that moment.
 BEGUN_ANEW = """
         UNION ALL
-        SELECT i.meter_id, s.register, i.date_from, 'opening', 0
+        SELECT i.meter_id, s.register, i.date_from, 'opening', NULL::numeric
           FROM span s JOIN amr_installation i ON i.meter_id = s.meter_id
          WHERE s.register <> 'total' AND i.date_from <= s.hi AND i.start_index < (
             SELECT u.index FROM usable u

@@ -26,6 +26,7 @@ from . import (
     test_interval_rules,
     test_meter,
     test_rates,
+    test_rates_seam,
     test_read_entry,
     test_read_kpi,
     test_read_plan,

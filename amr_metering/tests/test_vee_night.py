@@ -1,7 +1,8 @@
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -179,6 +180,31 @@ class TestVeeNight(MeteringCommon):
         line.sudo().state = "missing"
         self.assertIn(("missing", other), self._judge(date(2026, 6, 9)))
         self.assertIn("2026-06", self._open("missing", other).reason)
+
+    def test_a_day_begins_here_before_it_does_in_greenwich(self):
+        """Asked in vain for the freeze of a day that is tomorrow by UTC."""
+        tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+        __, other = self._install(
+            "990000000034", self._room("0134"), since="2026-06-03 04:00:00"
+        )
+        self._make_remote()
+        task = self.env["amr.read.task"].create(
+            {
+                "scope": "meters",
+                "meter_ids": [Command.set(other.ids)],
+                "kind": "daily",
+                "freeze_date": tomorrow,
+            }
+        )
+        line = self.env["amr.read.task.line"].create(
+            {"task_id": task.id, "meter_id": other.id}
+        )
+        line.sudo().state = "missing"
+        self.assertIn(("missing", other), self._judge(tomorrow))
+        exception = self._open("missing", other)
+        found = fields.Datetime.to_string(exception.found_at)
+        self._ingest(self._row(1, found, other))
+        self.assertEqual(exception.state, "open", "a spot reading is no freeze")
 
     def test_a_master_is_compared_with_its_subs(self):
         self._room("0140")
