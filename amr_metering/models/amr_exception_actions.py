@@ -80,13 +80,13 @@ class AmrException(models.Model):
             )
         suspects = held.sudo()._get_suspects()
         suspects.put_aside = True
-        suspects._change_hours(("ok", "suspect"), "aside")
-        suspects._give_way_back()
+        hours = suspects._change_hours(("ok", "suspect"), "aside")
+        hours |= suspects._give_way_back()
         suspects.meter_id._refresh_latest()
+        by = self.env._("Put aside by %s: never used.", self.env.user.name)
         held.sudo()._get_held_hours()._put_aside()
-        held.filtered(lambda e: e.state == "open")._settle(
-            self.env._("Put aside by %s: never used.", self.env.user.name)
-        )
+        hours._follow(by)
+        held.filtered(lambda e: e.state == "open")._settle(by)
         return True
 
     def action_read_again(self):

@@ -59,8 +59,10 @@ class AmrInterval(models.Model):
         Reading = self.env["amr.reading"]
         Reading._check_no_seam(used, lambda one, seam: one == seam)
         self._set_quality("aside")
-        for hour in used:
+        for hour in self:
+            # the freeze of an hour that was held back may be in use
             hour._get_freezes().filtered(lambda r: r.quality == "ok").action_put_aside()
+        for hour in used:
             hour._give_way_back()
         self._judge_again()
         self.meter_id.sudo()._refresh_latest()
@@ -148,6 +150,12 @@ class AmrInterval(models.Model):
         )
         if rows:
             self.env["amr.reading"]._ingest(rows)
+
+    def _follow(self, resolution):
+        """Do what follows where hours shared the fate of their freezes."""
+        if self:
+            self._judge_again()
+            self._settle_exceptions(resolution)
 
     def _settle_exceptions(self, resolution):
         """Settle what was raised about these hours and holds nothing back any more."""

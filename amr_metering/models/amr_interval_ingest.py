@@ -39,11 +39,19 @@ class AmrInterval(models.Model):
         # in one, so that they are judged in the order of time
         read = self.env["amr.reading"]._ingest([*others, *freezes])
         # the rows of the delivery are told of, not what else became of them
-        inserted = read.inserted - sum(freeze["is_new"] for freeze in freezes)
+        new = {self._get_key(freeze) for freeze in freezes if freeze["is_new"]}
+        told = {self._get_key(row) for row in others if row["kind"] == "daily"}
+        inserted = read.inserted - len(new - told)
         read = read._replace(
             inserted=inserted, duplicates=len(others) - inserted - read.unknown
         )
         return IngestResult(*map(sum, zip(stored, read, strict=True)))
+
+    @api.model
+    def _get_key(self, row):
+        """Return what tells one daily freeze of a delivery from another."""
+        meter = row.get("address") or row.get("meter_id")
+        return meter, row.get("register") or "total", row["read_at"], row["index"]
 
     @api.model
     def _ingest(self, rows):

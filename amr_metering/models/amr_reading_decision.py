@@ -99,8 +99,9 @@ class AmrReading(models.Model):
         readings = self.sudo().filtered(lambda r: r.quality == "ok")
         readings._check_no_seam(readings, lambda reading, seam: reading == seam)
         readings.write({"quality": "suspect", "put_aside": True})
-        readings._change_hours(("ok", "suspect"), "aside")
-        readings._give_way_back()
+        hours = readings._change_hours(("ok", "suspect"), "aside")
+        hours |= readings._give_way_back()
+        hours._follow(self.env._("Put aside by %s: never used.", self.env.user.name))
         self.sudo().meter_id._refresh_latest()
         for meter in readings.meter_id:
             meter.message_post(
@@ -159,6 +160,8 @@ class AmrReading(models.Model):
 
         What superseded them supersedes it now. What was read and does not fit any more
         is held back, for somebody to decide; such an estimate stays superseded.
+
+        :return: the hours that are used again with it
         """
         superseded = self.search([("superseded_by_id", "in", self.ids)])
         for reading in superseded.sorted("read_at"):
@@ -177,7 +180,7 @@ class AmrReading(models.Model):
                 reading.superseded_by_id = False
         back = superseded.filtered(lambda r: not r.superseded_by_id)
         used = back.filtered(lambda r: r.quality == "ok")
-        used._change_hours(("superseded",), "ok")
+        return used._change_hours(("superseded",), "ok")
 
     def _is_read_meanwhile(self):
         """Return whether an estimate is contradicted, or its time has a reading."""
@@ -190,6 +193,7 @@ class AmrReading(models.Model):
 
         :param tuple before: the qualities that such an hour may have now
         :param str after: the quality that it is to have
+        :return: those hours, by whose exceptions and neighbours ``_follow`` then looks
         """
         self.flush_recordset()
         self.env.cr.execute(
@@ -200,13 +204,19 @@ class AmrReading(models.Model):
                  WHERE r.id = ANY(%s) AND r.kind = 'daily' AND i.meter_id = r.meter_id
                    AND i.register = r.register AND i.read_at = r.read_at
                    AND i.index = r.index AND i.quality IN %s
+                RETURNING i.id
                 """,
                 after,
                 list(self.ids),
                 before,
             )
         )
-        self.env["amr.interval"].invalidate_model(["quality"])
+        hours = self.env["amr.interval"].browse(
+            row[0] for row in self.env.cr.fetchall()
+        )
+        hours.invalidate_model(["quality"])
+        self.env["amr.exception"].invalidate_model(["suspect_count", "blocks_billing"])
+        return hours
 
     def _accept(self):
         """Take suspect readings as good; others of the same time are superseded.
@@ -215,6 +225,7 @@ class AmrReading(models.Model):
         or all values of that time would be superseded, each by another.
         """
         self._check_no_seam(self.sudo(), lambda reading, seam: reading != seam)
+        hours = self.env["amr.interval"].sudo()
         for reading in self.sudo():
             rivals = self.sudo().search(
                 [
@@ -227,9 +238,10 @@ class AmrReading(models.Model):
                 ]
             )
             rivals.superseded_by_id = reading
-            rivals._change_hours(("ok", "suspect"), "superseded")
+            hours |= rivals._change_hours(("ok", "suspect"), "superseded")
             reading.write(
                 {"quality": "ok", "superseded_by_id": False, "put_aside": False}
             )
-            reading._change_hours(("suspect", "superseded", "aside"), "ok")
+            hours |= reading._change_hours(("suspect", "superseded", "aside"), "ok")
             reading.meter_id._refresh_latest()
+        hours._follow(self.env._("Accepted by %s.", self.env.user.name))

@@ -184,7 +184,7 @@ class AmrVeeRule(models.Model):
                     )
                 )
 
-    @api.constrains("kind", "days", "limit_value")
+    @api.constrains("kind", "days", "limit_value", "least")
     def _check_parameters(self):
         for rule in self.filtered(
             lambda rule: (
@@ -201,6 +201,16 @@ class AmrVeeRule(models.Model):
                         "“%(rule)s” looks back %(days)s days at most.",
                         rule=rule.display_name,
                         days=MOST_DAYS_OF_HOURS,
+                    )
+                )
+            if rule.kind == "hour_spike" and not (
+                dec(rule.limit_value) > 0 and dec(rule.least) > 0
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” needs a limit and units above 0, or it would hold back "
+                        "every hour of a new meter.",
+                        rule.display_name,
                     )
                 )
 

@@ -18,7 +18,19 @@ AROUND = AROUND_STORE.format(
          WHERE quality IN ('ok', 'estimated')
            AND read_at BETWEEN %(first)s::timestamp - %(near)s::interval
                            AND %(last)s::timestamp + %(near)s::interval""",
-    opening="AND i.date_from >= %(first)s::timestamp - %(near)s::interval",
+    # A meter whose total began anew, as overhauled, has no rate that goes on: what its
+    # rates showed before is not compared with.
+    opening="""AND i.date_from >= %(first)s::timestamp - %(near)s::interval
+        UNION ALL
+        SELECT i.meter_id, s.register, i.date_from, 'opening', NULL::numeric
+          FROM span s JOIN amr_installation i ON i.meter_id = s.meter_id
+         WHERE s.register <> 'total' AND i.date_from <= s.hi
+           AND i.date_from >= %(first)s::timestamp - %(near)s::interval
+           AND i.start_index < (
+            SELECT u.index FROM usable u
+             WHERE u.meter_id = i.meter_id AND u.register = 'total'
+               AND u.read_at < i.date_from
+             ORDER BY u.read_at DESC LIMIT 1)""",
 )
 
 # As in reading_sql: one sort puts every new row between its neighbours. Whatever is
@@ -169,7 +181,7 @@ WALK_SQL = WALK.format(
                    AND (this.index - before.index) * this.factor
                        > this.spike_times * {USUAL}
                    AND (this.index - before.index) * this.factor - {USUAL}
-                       >= this.spike_least""",
+                       >= this.spike_least * {HOURS}""",
     ),
     held="""EXISTS (SELECT 1 FROM amr_vee_effective e
                      WHERE e.place = this.place AND e.kind = odd
@@ -310,10 +322,14 @@ MIDNIGHT_SQL = """
      ORDER BY s.line
 """
 
-# What exceptions hold back.
+# What exceptions hold back. (OFFSET 0: as with AGAIN_SQL.)
 HELD = f"""
-    FROM amr_reading_verdict v JOIN amr_interval i ON {ITS_VERDICTS}
-   WHERE i.quality = 'suspect' AND v.severity = 'suspect'
+    FROM amr_reading_verdict v
+   CROSS JOIN LATERAL (
+        SELECT * FROM amr_interval i
+         WHERE {ITS_VERDICTS} AND i.quality = 'suspect'
+        OFFSET 0) i
+   WHERE v.severity = 'suspect'
 """
 HELD_SQL = f"SELECT DISTINCT i.id, i.read_at {HELD} AND v.exception_id = ANY(%s)"
 COUNT_HELD_SQL = f"""

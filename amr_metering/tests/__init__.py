@@ -23,6 +23,7 @@ from . import (
     test_ingest_properties,
     test_interval,
     test_interval_decisions,
+    test_interval_migration,
     test_interval_rules,
     test_meter,
     test_rates,

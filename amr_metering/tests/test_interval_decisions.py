@@ -152,6 +152,59 @@ class TestIntervalDecisions(HoursCommon):
         self.assertEqual(self._at(16).quality, "ok")
         self.assertEqual(self.meter.latest_index, 550)
 
+    def test_a_held_midnight_that_is_put_aside_takes_its_good_freeze_along(self):
+        """The same wrong index also came in as a freeze, which no rule held back."""
+        self._ingest(*self._hours(100, 101, 950, start="2026-03-01 14:00:00"))
+        self._ingest(self._row(950, "2026-03-01 16:00:00", kind="daily"))
+        freeze = self._freezes()
+        self.assertEqual((self._at(16).quality, freeze.quality), ("suspect", "ok"))
+        self._raised().filtered("hourly").action_put_aside()
+        self.assertEqual((freeze.quality, freeze.put_aside), ("suspect", True))
+        self.assertEqual(self.meter.latest_index, 101)
+
+    def _hold_midnight_twice(self):
+        """Let 950 be held back at midnight, as an hour and as a freeze."""
+        self.tariff.version_ids.normal_max = 300
+        freeze = self._row(100, "2026-02-28 16:00:00", kind="daily")
+        self._ingest(freeze, *self._hours(300, 950, start="2026-03-01 15:00:00"))
+        self._ingest(self._row(950, "2026-03-01 16:00:00", kind="daily"))
+        high = self._freezes()[0]
+        self.assertEqual((self._at(16).quality, high.quality), ("suspect",) * 2)
+        return high
+
+    def test_a_decision_on_the_freeze_settles_its_hour(self):
+        high = self._hold_midnight_twice()
+        high.verdict_ids.exception_id.action_put_aside()
+        self.assertEqual(self._at(16).quality, "aside")
+        self.assertEqual(set(self._raised().mapped("state")), {"resolved"})
+
+    def test_an_accepted_freeze_settles_its_hour(self):
+        self._hold_midnight_twice().action_accept()
+        self.assertEqual(self._at(16).quality, "ok")
+        self.assertEqual(set(self._raised().mapped("state")), {"resolved"})
+
+    def test_a_wrong_freeze_put_aside_frees_the_right_hours(self):
+        """It was the midnight hour, against which all later ones were held back."""
+        self._ingest(*self._hours(500, 100, 101, start="2026-03-01 16:00:00"))
+        self.assertEqual(
+            [q for __, q in self._qualities()], ["ok", "suspect", "suspect"]
+        )
+        self._freezes().action_put_aside()
+        self.assertEqual([q for __, q in self._qualities()], ["aside", "ok", "ok"])
+        self.assertEqual(self._raised().mapped("state"), ["resolved"])
+        self.assertEqual(self.meter.latest_index, 101)
+
+    def test_a_wrong_freeze_put_aside_by_its_exception_frees_the_right_hours(self):
+        self.tariff.version_ids.normal_max = 300
+        freeze = self._row(100, "2026-02-28 16:00:00", kind="daily")
+        self._ingest(freeze, *self._hours(300, 550, start="2026-03-01 15:00:00"))
+        self._ingest(*self._hours(301, 302, start="2026-03-01 17:00:00"))
+        self.assertEqual([q for __, q in self._qualities()][2:], ["suspect"] * 2)
+        high = self._freezes()[0].verdict_ids.exception_id
+        high.action_put_aside()
+        self.assertEqual([q for __, q in self._qualities()][1:], ["aside", "ok", "ok"])
+        self.assertEqual(set(self._raised().mapped("state")), {"resolved"})
+
     def test_of_two_freezes_the_accepted_one_is_the_hour_of_midnight(self):
         self._ingest(self._row(102, "2026-03-01 16:00:00", kind="daily"))
         self._ingest(*self._hours(100, 101, start="2026-03-01 15:00:00"))

@@ -1,8 +1,10 @@
 from datetime import datetime, timedelta
 
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from odoo.addons.amr_base.tools import dec
+from odoo.addons.amr_metering.models.interval_sql import HOLDING_SQL
 
 from .common import HoursCommon
 
@@ -127,6 +129,21 @@ class TestIntervalRules(HoursCommon):
         self._ingest(*self._hours(500, start=self._after(72)))
         self.assertFalse(self._held())
 
+    def test_the_least_use_after_a_gap_is_by_the_hour(self):
+        """A vacant flat used 31 units while the line was down for three days."""
+        self._ingest(*self._hours(*[100] * 48))
+        self._ingest(*self._hours(131, start=self._after(120)))
+        self.assertFalse(self._held())
+        self._ingest(*self._hours(800, start=self._after(121)))
+        self.assertEqual([dec(hour.index) for hour in self._held()], [dec(800)])
+
+    def test_an_hour_needs_a_least_use_to_be_wild(self):
+        """With 0 a meter without a past would be held back for ever."""
+        rule = self.env.ref("amr_metering.vee_rule_hour_spike")
+        for name in ("least", "limit_value"):
+            with self.assertRaisesRegex(ValidationError, "above 0"):
+                rule[name] = 0
+
     def test_the_average_is_that_of_the_days_before(self):
         """The past of another year, or of another place, says nothing."""
         self._calm(24, start="2026-02-01 01:00:00")
@@ -138,22 +155,43 @@ class TestIntervalRules(HoursCommon):
 
     def test_an_overhauled_meter_begins_anew_by_the_hour(self):
         self._ingest(*self._hours(5000, 5001))
-        before = self.meter.installation_ids
-        before.write({"date_to": datetime(2026, 3, 1, 2, 30), "end_index": 5001})
-        self.env["amr.installation"].create(
-            {
-                "meter_id": self.meter.id,
-                "point_id": self.point.id,
-                "date_from": datetime(2026, 3, 1, 2, 30),
-                "start_index": 0,
-            }
-        )
+        self._overhaul(0)
         self._ingest(*self._hours(1, 2, start="2026-03-01 03:00:00"))
         self.assertFalse(self._held())
         self.assertEqual(self._usage()[-2:].mapped("usage"), [1, 1])
         # late ones of before are not contradicted by what it shows since
         self._ingest(*self._hours(5000.5, start="2026-03-01 01:30:00"))
         self.assertFalse(self._held())
+
+    def _overhaul(self, start_index):
+        """Put the meter in anew at 2:30, showing ``start_index``."""
+        moment = datetime(2026, 3, 1, 2, 30)
+        self.meter.installation_ids.write({"date_to": moment, "end_index": 5001})
+        self.env["amr.installation"].create(
+            {
+                "meter_id": self.meter.id,
+                "point_id": self.point.id,
+                "date_from": moment,
+                "start_index": start_index,
+            }
+        )
+
+    def _rate(self, *indexes, **kwargs):
+        return [{**row, "register": "t1"} for row in self._hours(*indexes, **kwargs)]
+
+    def test_the_rates_of_an_overhauled_meter_begin_anew_by_the_hour(self):
+        self._ingest(*self._hours(5000, 5001), *self._rate(4000, 4001))
+        self._overhaul(0)
+        after = {"start": "2026-03-01 03:00:00"}
+        self._ingest(*self._hours(1, 2, **after), *self._rate(0.5, 1, **after))
+        self._ingest(*self._rate(1.5, start="2026-03-01 05:00:00"))
+        self.assertFalse(self._held())
+
+    def test_the_rates_of_a_meter_put_in_as_it_was_go_on_by_the_hour(self):
+        self._ingest(*self._hours(5000, 5001), *self._rate(4000, 4001))
+        self._overhaul(5001)
+        self._ingest(*self._rate(1, start="2026-03-01 03:00:00"))
+        self.assertEqual([dec(hour.index) for hour in self._held()], [dec(1)])
 
     def test_what_was_held_back_is_not_the_freeze_of_midnight(self):
         self._calm(47, start="2026-03-01 16:00:00")
@@ -175,6 +213,24 @@ class TestIntervalRules(HoursCommon):
         self.assertEqual((high.index, high.quality), (550, "suspect"))
         again = self._ingest(freeze, *hours)
         self.assertEqual((again.inserted, again.duplicates), (0, 3))
+
+    def test_a_midnight_told_twice_is_one_new_row(self):
+        hour = self._hours(100, start="2026-03-01 16:00:00")
+        result = self._ingest(*hour, *hour)
+        self.assertEqual((result.inserted, result.duplicates), (1, 1))
+        freeze = self._row(101, "2026-03-02 16:00:00", kind="daily")
+        result = self._ingest(freeze, *self._hours(101, start="2026-03-02 16:00:00"))
+        self.assertEqual((result.inserted, result.duplicates), (2, 0))
+
+    def test_what_exceptions_hold_back_is_looked_up_hour_by_hour(self):
+        """Never by a scan of all hours, whatever the planner thinks it costs."""
+        for way in ("seqscan", "nestloop", "bitmapscan"):
+            self.env.cr.execute(f"SET LOCAL enable_{way} = off")
+        self.env.cr.execute(
+            f"EXPLAIN SELECT * FROM amr_exception WHERE id IN {HOLDING_SQL}"
+        )
+        plan = "\n".join(row[0] for row in self.env.cr.fetchall())
+        self.assertIn("Index Cond: ((meter_id = v.meter_id)", plan)
 
     def test_the_same_bad_delivery_again_changes_nothing(self):
         self._calm()
