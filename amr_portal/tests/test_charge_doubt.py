@@ -197,10 +197,24 @@ class TestChargeDoubt(PortalCommon):
 
     def test_what_a_provider_says_is_not_written_over_rpc(self):
         tx = self._doubt_bill().with_user(self.accountant)
-        for vals in ({"state": "done"}, {"amount": 1}, {"amr_charged_at": False}):
+        for vals in (
+            {"state": "done"},
+            {"amount": 1},
+            {"amr_charged_at": False},
+            {"is_post_processed": False},
+            {"payment_id": False},
+            {"partner_id": self.company.partner_id.id},
+            {"token_id": False},
+            {"reference": "other"},
+            {"provider_reference": "other"},
+        ):
             with self.assertRaisesRegex(AccessError, "by its button"):
                 tx.write(vals)
-        for vals in ({"state": "done"}, {"amr_vend_id": self.vend.id}):
+        for vals in (
+            {"state": "done"},
+            {"amr_vend_id": self.vend.id},
+            {"amr_by_job": True, "token_id": self.token.id},
+        ):
             with self.assertRaises(AccessError):
                 tx.create(
                     {
@@ -282,3 +296,52 @@ class TestChargeDoubt(PortalCommon):
             self._charge(payment.payment_transaction_id)
         payment.payment_transaction_id._post_process()
         self.assertEqual((payment.state, self.bill.payment_state), ("paid", "paid"))
+
+    def test_what_is_being_charged_is_not_changed(self):
+        _calls, provider = self._answer(lambda tx: tx._set_done())
+        with provider:
+            payment = self._charge_by_accountant()
+            for vals in (
+                {"amount": 50},
+                {"partner_id": self.company.partner_id.id},
+                {"date": "2020-01-01"},
+                {"payment_token_id": False},
+                {"payment_transaction_id": False},
+            ):
+                with self.assertRaisesRegex(UserError, "is being charged"):
+                    payment.with_user(self.accountant).write(vals)
+            self._charge(payment.payment_transaction_id)
+        payment.payment_transaction_id._post_process()
+        self.assertEqual((payment.amount, self.bill.payment_state), (100, "paid"))
+
+    def test_a_payment_of_no_one_account_is_charged_by_a_job_too(self):
+        """As the payment of bills of two accounts of one customer is."""
+        calls, provider = self._answer(lambda tx: tx._set_done())
+        with provider:
+            first = self._charge_by_accountant()
+            first.payment_transaction_id.sudo()._set_canceled()
+            payment = self.env["account.payment"].create(
+                {
+                    "payment_type": "inbound",
+                    "partner_id": first.partner_id.id,
+                    "amount": 30,
+                    "journal_id": first.journal_id.id,
+                    "payment_method_line_id": first.payment_method_line_id.id,
+                    "payment_token_id": self.token.id,
+                    "amr_account_id": False,
+                }
+            )
+            payment.action_post()
+        self.assertEqual((calls, payment.state), ([], "draft"))
+        self.assertTrue(payment.payment_transaction_id.amr_by_job)
+
+    def test_a_payment_is_booked_on_the_day_its_money_came(self):
+        _calls, provider = self._answer(lambda tx: tx._set_done())
+        with provider:
+            payment = self._charge_by_accountant()
+            payment.sudo().date = "2020-01-01"
+            self.company.sudo().fiscalyear_lock_date = "2020-12-31"
+            self._charge(payment.payment_transaction_id)
+        payment.payment_transaction_id._post_process()
+        self.assertEqual(payment.date, fields.Date.context_today(payment))
+        self.assertEqual(self.bill.payment_state, "paid")

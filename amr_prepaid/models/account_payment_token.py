@@ -15,11 +15,11 @@ class AccountPayment(models.Model):
     _inherit = "account.payment"  # pylint: disable=consider-merging-classes-inherited
 
     def action_post(self):
-        """Override of `account_payment` for payments of customer accounts."""
+        """Override of `account_payment`: whoever's bills they are for."""
         self._check_amr_charged()
         by_job = self.filtered(
             lambda payment: (
-                payment.amr_account_id
+                payment.payment_type == "inbound"
                 and payment.payment_token_id
                 and not payment.payment_transaction_id
             )

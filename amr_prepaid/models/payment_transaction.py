@@ -22,6 +22,7 @@ class PaymentTransaction(models.Model):
         meanwhile would get a second payment. So the row is locked and read anew here;
         the unique keys on order and wallet entry are the second net.
         """
+        self = self.sudo()  # the system's own work, see FACTS
         lock_rows(self)
         fresh = self.filtered(lambda tx: not tx.is_post_processed)
         if not fresh:
@@ -44,6 +45,15 @@ class PaymentTransaction(models.Model):
             return
         if payment.state == "canceled":
             payment.action_draft()  # by hand, while the provider took the money
+        # what was taken, and today: the day it was begun may be locked meanwhile
+        payment.write(
+            {
+                "amount": self.amount,
+                "currency_id": self.currency_id.id,
+                "partner_id": self.partner_id.id,
+                "date": fields.Date.context_today(self),
+            }
+        )
         payment.action_post()
         lines = payment.move_id.line_ids | self.invoice_ids.line_ids
         lines.filtered(

@@ -14,7 +14,14 @@ FACTS = {
     "amr_vend_id",
     "amr_charged_at",
     "amr_by_job",
+    "is_post_processed",
+    "payment_id",
+    "partner_id",
+    "token_id",
+    "reference",
+    "provider_reference",
 }
+SYSTEM_ONLY = {"amr_vend_id", "amr_by_job", "amr_charged_at", "is_post_processed"}
 KEEPERS = "account.group_account_manager,amr_base.group_manager"
 
 
@@ -33,7 +40,8 @@ class PaymentTransaction(models.Model):
     def create(self, vals_list):
         """Override: nobody begins a payment that is done, see :meth:`write`."""
         if not self.env.su and any(
-            vals.get("state", "draft") != "draft" or vals.get("amr_vend_id")
+            vals.get("state", "draft") != "draft"
+            or any(vals.get(name) for name in SYSTEM_ONLY)
             for vals in vals_list
         ):
             raise self._not_by_hand()

@@ -10,13 +10,24 @@ class AmrChargeResolve(models.TransientModel):
     transaction_id = fields.Many2one(
         "payment.transaction", "Payment", required=True, readonly=True
     )
-    amount = fields.Monetary(related="transaction_id.amount")
-    currency_id = fields.Many2one(related="transaction_id.currency_id")
-    provider_id = fields.Many2one(related="transaction_id.provider_id")
-    provider_reference = fields.Char(related="transaction_id.provider_reference")
-    charged_at = fields.Datetime(related="transaction_id.amr_charged_at")
+    # not by sudo: of a payment only what its reader may see
+    amount = fields.Monetary(related="transaction_id.amount", related_sudo=False)
+    currency_id = fields.Many2one(
+        related="transaction_id.currency_id", related_sudo=False
+    )
+    provider_id = fields.Many2one(
+        related="transaction_id.provider_id", related_sudo=False
+    )
+    provider_reference = fields.Char(
+        related="transaction_id.provider_reference", related_sudo=False
+    )
+    charged_at = fields.Datetime(
+        related="transaction_id.amr_charged_at", related_sudo=False
+    )
     state_message = fields.Text(
-        related="transaction_id.state_message", string="What happened"
+        related="transaction_id.state_message",
+        string="What happened",
+        related_sudo=False,
     )
     decision = fields.Selection(
         [
