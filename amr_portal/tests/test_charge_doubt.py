@@ -288,6 +288,18 @@ class TestChargeDoubt(PortalCommon):
         with self.assertRaisesRegex(UserError, "under way already"):
             self._charge_by_accountant()
 
+    def test_an_accountant_waits_for_who_has_just_begun(self):
+        self.make_jsonrpc_request(
+            f"/invoice/transaction/{self.bill.id}",
+            {
+                **self._get_payment_params(self.vend),
+                "amount": 100,
+                "access_token": self.bill._portal_ensure_token(),
+            },
+        )
+        with self.assertRaisesRegex(UserError, "Somebody else began"):
+            self._charge_by_accountant()
+
     def test_a_payment_given_up_while_it_was_taken_is_booked(self):
         _calls, provider = self._answer(lambda tx: tx._set_done())
         with provider:

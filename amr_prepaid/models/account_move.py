@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 
 # What the system alone writes, and what stays as it is once a wallet depends on it.
 LINKS = {"amr_wallet_id", "amr_vend_id"}
@@ -15,6 +15,8 @@ BOUND = LINKS | {
     "date",
     "invoice_date",
 }
+# How long somebody who has begun to pay keeps others from paying the same.
+TURN_MINUTES = 10
 
 
 class AccountMove(models.Model):
@@ -118,3 +120,31 @@ class AccountMove(models.Model):
                 account=wallet.sudo().account_id.display_name,
             )
         )
+
+    def _check_amr_turn(self, partner_id):
+        """Check that nobody else has just begun to pay these claimed bills.
+
+        Two payers would both be asked for the money by the provider, and he takes it
+        from both. Whoever leaves it at that is not waited for long.
+
+        :param int partner_id: who wants to pay
+        :raises ValidationError: somebody else is paying one of them
+        """
+        since = fields.Datetime.subtract(fields.Datetime.now(), minutes=TURN_MINUTES)
+        mine = (partner_id, self.env.uid)
+        for bill in self:
+            if any(
+                tx.state == "draft"
+                and tx.create_date > since
+                and (tx.partner_id.id, tx.create_uid.id) != mine
+                for tx in bill.sudo().transaction_ids
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "Somebody else began to pay %(bill)s a moment ago. Wait "
+                        "%(minutes)s minutes and load the page again: if it is still "
+                        "owed then, pay it.",
+                        bill=bill.name,
+                        minutes=TURN_MINUTES,
+                    )
+                )

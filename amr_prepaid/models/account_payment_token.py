@@ -47,7 +47,8 @@ class AccountPayment(models.Model):
         """Have the saved payment methods charged once this is committed.
 
         :raises UserError: several at a time (core would note all bills on each of
-            them), or a bill is being paid already
+            them), or a bill is being paid already, or somebody has
+            just begun to
         """
         if len(self) > 1:
             raise UserError(
@@ -65,6 +66,7 @@ class AccountPayment(models.Model):
                             bill.name,
                         )
                     )
+            bills._check_amr_turn(tx.partner_id.id)
             tx._enqueue_amr_charge()
             tx.payment_id.state = "draft"  # core's wizard makes it "in process"
             tx.payment_id.message_post(
