@@ -16,7 +16,7 @@ class AmrMeter(models.Model):
         copy=False,
         help="The area code of its site joins the key of its credit: it refuses what "
         "another site sells. Set by itself for a prepaid meter that is installed for "
-        "the first time, at a site that has an area code.",
+        "the first time, at a site that has an area code, and entered within a week.",
     )
 
     def _get_area_obstacle(self):

@@ -2,6 +2,7 @@ import json
 import logging
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -125,6 +126,12 @@ class TestAreaCode(WithHeadEnd, PrepaidCommon):
             self._sell(100)
 
     def test_a_new_meter_is_keyed_where_it_is_installed_first(self):
-        _point, meter = self._install("990000000055", self._room("0155"))
+        now = fields.Datetime.now()
+        _point, meter = self._install("990000000055", self._room("0155"), since=now)
         self.assertTrue(meter.area_keyed)
         self.assertFalse(self.meter.area_keyed, "it was there before")
+
+    def test_a_meter_of_a_running_site_keeps_its_key(self):
+        """As when a site is imported: its meters hung there long before."""
+        _point, meter = self._install("990000000056", self._room("0156"))
+        self.assertFalse(meter.area_keyed)
