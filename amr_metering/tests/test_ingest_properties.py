@@ -149,7 +149,7 @@ class TestIngestProperties(MeteringCommon):
         single = [one for one in expected["open"] if one[1] != "conflict"]
         self.assertEqual(len(single), len(set(single)))
 
-    @QUICK
+    @settings(QUICK, max_examples=6)  # each of them is many deliveries
     @given(
         st.lists(
             st.tuples(
