@@ -267,7 +267,17 @@ class Cluster:
         return {name for (name,) in rows}
 
     def drop(self, database):
-        self.psql("postgres", f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+        """Drop a database, whoever of us is connected to it.
+
+        FORCE would refuse while PostgreSQL itself is vacuuming it; a plain DROP ends
+        that, and waits for the sessions that were told to go.
+        """
+        self.psql(
+            "postgres",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = '{database}' AND usename = current_user",
+        )
+        self.psql("postgres", f'DROP DATABASE IF EXISTS "{database}"')
 
     def copy(self, template, database):
         """Copy a database. The file store is Odoo's own: see `copy_filestore`."""
